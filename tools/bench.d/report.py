@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the driver's result lines to figures, a table and a plot."""
+
+import datetime
+import os
+import platform
+import statistics
+
+COLOURS = dict(ctrctl='#1f6fb4', crun='#c8742c', runc='#7d7d7d', floor='#3f9a5a')
+VERBS = ('create', 'start', 'exec', 'kill', 'delete')
+SCENARIOS = [('bare', 'run', 'run', 'run and delete, bare'),
+             ('default', 'run', 'run', 'run and delete, default'),
+             ('default-cold', 'run', 'run', 'run and delete, default, cold filter cache')]
+SCENARIOS += [(f, 'life', v, '%s, %s' % (v, f)) for f in ('bare', 'default') for v in VERBS]
+ORDER = ('ctrctl', 'crun', 'runc', 'floor')
+
+
+def machine(load_before):
+    cpu = 'unknown'
+    with open('/proc/cpuinfo', encoding='utf-8') as f:
+        for line in f:
+            if line.startswith('model name'):
+                cpu = line.split(':', 1)[1].strip()
+                break
+    with open('/proc/meminfo', encoding='ascii') as f:
+        memory = int(f.readline().split()[1]) // 1024
+    return dict(kernel=platform.release(), architecture=platform.machine(), cpu=cpu, cores=os.cpu_count(),
+                memory_mib=memory, load_before=round(load_before, 2), load_after=round(os.getloadavg()[0], 2))
+
+
+def quantile(ordered, q):
+    return ordered[min(len(ordered) - 1, int(q * len(ordered)))]
+
+
+def digest(results, versions, args, load_before):
+    times, peak, init = {}, {}, {}
+    for row in results.splitlines():
+        unit, step, number, a, b, c = row.split('\t')
+        flavour, scenario, name = unit.split('/')
+        if int(number) < 0:
+            continue
+        if step == 'init':
+            init.setdefault((flavour, name), []).append((int(a), int(b), int(c)))
+            continue
+        times.setdefault((flavour, scenario, step, name), []).append((int(a) / 1000, int(c)))
+        peak[flavour, step, name] = max(int(b), peak.get((flavour, step, name), 0))
+    rows = []
+    for (flavour, scenario, step, name), values in times.items():
+        wall = sorted(v[0] for v in values)
+        rows.append(dict(bundle=flavour, scenario=scenario, step=step, contender=name, rounds=len(wall),
+                         unit='us', min=round(wall[0], 1), median=round(statistics.median(wall), 1),
+                         p95=round(quantile(wall, 0.95), 1),
+                         cpu_median=statistics.median(v[1] for v in values),
+                         peak_rss_kib=peak[flavour, step, name],
+                         samples=[round(v[0], 1) for v in values]))
+    waiting = [dict(bundle=f, contender=n, rss_kib=statistics.median(v[0] for v in values),
+                    pss_kib=statistics.median(v[1] for v in values),
+                    private_kib=statistics.median(v[2] for v in values))
+               for (f, n), values in init.items()]
+    names = [n for n in ORDER if n in versions]
+    return dict(date=datetime.datetime.now(datetime.timezone.utc).strftime('%Y-%m-%d %H:%M UTC'),
+                machine=machine(load_before), contenders={n: versions[n] for n in names},
+                rounds=args.rounds, warmup=args.warmup, pause_ms=args.pause_ms, times=rows,
+                waiting_init=waiting)
+
+
+def times_of(data, flavour, scenario, step):
+    return {r['contender']: r for r in data['times']
+            if (r['bundle'], r['scenario'], r['step']) == (flavour, scenario, step)}
+
+
+def columns(cells, widths):
+    return '  '.join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(cells, widths))).rstrip()
+
+
+def ratio(found, other):
+    if 'ctrctl' not in found or other not in found:
+        return '-'
+    return '%.2f' % (found['ctrctl']['median'] / found[other]['median'])
+
+
+def table(data):
+    names = list(data['contenders'])
+    m = data['machine']
+    out = ['', 'kernel %s, %s, %d cores, load %.2f to %.2f; %s' % (
+        m['kernel'], m['cpu'], m['cores'], m['load_before'], m['load_after'],
+        ', '.join('%s %s' % (n, v) for n, v in data['contenders'].items())),
+        '%d rounds, interleaved; milliseconds, median and (p95)' % data['rounds'], '']
+    widths = [44] + [15] * len(names) + [9, 9]
+    out.append(columns([''] + names + ['of crun', 'of floor'], widths))
+    for flavour, scenario, step, title in SCENARIOS:
+        found = times_of(data, flavour, scenario, step)
+        if found:
+            cells = ['%.2f (%.2f)' % (found[n]['median'] / 1000, found[n]['p95'] / 1000) if n in found else '-'
+                     for n in names]
+            out.append(columns([title] + cells + [ratio(found, 'crun'), ratio(found, 'floor')], widths))
+    out += ['', columns(['KiB'] + names, widths)]
+    for flavour, step in (('bare', 'run'), ('default', 'run'), ('default-cold', 'run'), ('default', 'create'),
+                          ('default', 'exec')):
+        scenario = 'run' if step == 'run' else 'life'
+        found = times_of(data, flavour, scenario, step)
+        if found:
+            out.append(columns(['peak RSS of %s, %s' % (step, flavour)] +
+                               [str(found[n]['peak_rss_kib']) if n in found else '-' for n in names], widths))
+    for flavour in ('bare', 'default'):
+        found = {w['contender']: w for w in data['waiting_init'] if w['bundle'] == flavour}
+        for key, title in (('rss_kib', 'Rss'), ('pss_kib', 'Pss'), ('private_kib', 'private')):
+            if found:
+                out.append(columns(['init waiting for start, %s, %s' % (flavour, title)] +
+                                   ['%d' % found[n][key] if n in found else '-' for n in names], widths))
+    return '\n'.join(out)
+
+
+# ---- plot -----------------------------------------------------------------------------------------------------
+
+LEFT, BAR, WIDTH, RIGHT = 250, 16, 520, 110
+
+
+def text(x, y, words, anchor='start', size=12, extra=''):
+    words = words.replace('&', '&amp;').replace('<', '&lt;')
+    return '<text x="%.1f" y="%.1f" text-anchor="%s" font-size="%d" %s>%s</text>' % (
+        x, y, anchor, size, extra, words)
+
+
+def group(data, y, flavour, scenario, step, title, scale):
+    out, names = [], list(data['contenders'])
+    found = times_of(data, flavour, scenario, step)
+    rows = [n for n in names if n in found]
+    out.append(text(LEFT - 10, y + BAR * len(rows) / 2 + 4, title, 'end'))
+    for n in rows:
+        r = found[n]
+        end, whisker = LEFT + r['median'] / scale * WIDTH, LEFT + min(r['p95'] / scale, 1.0) * WIDTH
+        out.append('<rect x="%d" y="%.1f" width="%.1f" height="%d" fill="%s"/>' % (
+            LEFT, y + 1, max(end - LEFT, 1), BAR - 2, COLOURS[n]))
+        middle = y + BAR / 2
+        out.append('<path d="M%.1f %.1fH%.1fM%.1f %.1fv6" stroke="#222" fill="none"/>' % (
+            end, middle, whisker, whisker, middle - 3))
+        out.append(text(max(end, whisker) + 6, y + BAR - 4, '%s %.2f ms' % (n, r['median'] / 1000), size=11))
+        y += BAR
+    return out, y + 10
+
+
+def plot(data):
+    """Bars are medians, whiskers reach to p95; each panel has one linear scale."""
+    m = data['machine']
+    body, y = [], 60
+    body.append(text(10, 24, 'Container life in milliseconds: median, whisker to p95', size=16))
+    body.append(text(10, 42, 'kernel %s, %s, %d cores; %d interleaved rounds; %s' % (
+        m['kernel'], m['cpu'], m['cores'], data['rounds'],
+        ', '.join('%s %s' % (n, v) for n, v in data['contenders'].items())), size=11))
+    for panel in (SCENARIOS[:3], SCENARIOS[-len(VERBS):]):
+        present = [s for s in panel if times_of(data, *s[:3])]
+        if not present:
+            continue
+        scale = max(r['p95'] for s in present for r in times_of(data, *s[:3]).values())
+        for s in present:
+            more, y = group(data, y, *s, scale)
+            body += more
+        y += 20
+    return ('<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif">\n'
+            '<rect width="100%%" height="100%%" fill="white"/>\n%s\n</svg>\n' % (
+                LEFT + WIDTH + RIGHT, y, '\n'.join(body)))
