@@ -2,9 +2,10 @@
 /*
  * The one way to fail.
  *
- * An error is a value on the caller's stack: nothing to free, usable after clone. A function that can
- * fail takes `struct err *err` last, returns 0 or -1 (fd or -1, pointer or NULL) and sets *err only when
- * it fails. Raise once, where the cause is known; pass on with err_in() when that adds a place.
+ * An error is a value on the caller's stack: nothing to free, usable after clone. A function that
+ * can fail takes `struct err *err` last, returns 0 or -1 (fd or -1, pointer or NULL) and sets *err
+ * only when it fails. Raise once, where the cause is known; pass on with err_in() when that adds a
+ * place.
  */
 #ifndef CTRCTL_ERR_H
 #define CTRCTL_ERR_H
@@ -40,7 +41,10 @@ struct err {
 };
 
 /* Empty value: `struct err err = ERR_INIT;` */
-#define ERR_INIT { 0 }
+#define ERR_INIT  \
+	{         \
+		0 \
+	}
 
 #define _must_check_   __attribute__((warn_unused_result))
 #define _printf_(f, a) __attribute__((format(printf, f, a)))

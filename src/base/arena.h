@@ -16,9 +16,9 @@ static inline void arena_free_p(struct arena **a)
 }
 #define _arena_ _cleanup_(arena_free_p)
 
-/* Zeroed memory, aligned for anything; NULL when memory is out (n may be 0: a unique pointer). Failure sticks:
- * arena_failed() then says so, so a caller may check once at the end of a group of allocations that it
- * doesn't dereference before. */
+/* Zeroed memory, aligned for anything; NULL when memory is out (n may be 0: a unique pointer).
+ * Failure sticks: arena_failed() then says so, so a caller may check once at the end of a group of
+ * allocations that it doesn't dereference before. */
 void *arena_alloc(struct arena *, size_t n) _must_check_;
 void *arena_array(struct arena *, size_t n, size_t size) _must_check_;
 char *arena_strndup(struct arena *, const char *s, size_t n) _must_check_;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The log: what engines read back (--log FILE, --log-format json), and stderr. Exactly one line per failure. */
+/* The log: what engines read back (--log FILE, --log-format json), and stderr. Exactly one line per
+ * failure. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
@@ -8,17 +9,20 @@
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG, LOG_LEVEL_N };
 enum log_format { LOG_TEXT, LOG_JSON };
 
-/* path NULL: no log file. The file is appended to, 0644, O_CLOEXEC. Called once per process (again: replaces). */
+/* path NULL: no log file. The file is appended to, 0644, O_CLOEXEC. Called once per process (again:
+ * replaces). */
 int log_open(const char *path, enum log_format, enum log_level, struct err *) _must_check_;
 enum log_level log_level(void);
 
-/* A note. Below LOG_ERROR it goes to the log file only, or to stderr when there is no file (debug: only when asked for). */
+/* A note. Below LOG_ERROR it goes to the log file only, or to stderr when there is no file (debug:
+ * only when asked for). */
 void log_note(enum log_level, const char *fmt, ...) _printf_(2, 3);
 #define log_warn(...)  log_note(LOG_WARN, __VA_ARGS__)
 #define log_info(...)  log_note(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) (log_level() >= LOG_DEBUG ? log_note(LOG_DEBUG, __VA_ARGS__) : (void)0)
 
-/* The failure of the whole command: one JSON or text line in the log file and one on stderr (with the hint on a line of its own). */
+/* The failure of the whole command: one JSON or text line in the log file and one on stderr (with
+ * the hint on a line of its own). */
 void log_failure(const struct err *);
 
 #endif

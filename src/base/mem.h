@@ -34,11 +34,11 @@ void mem_closedir_p(DIR **d);
 #define _closedir_ _cleanup_(mem_closedir_p)
 
 /* Gives away what a cleanup word would free: `return take(p);` */
-#define take(p)                                                                                    \
-	({                                                                                         \
-		__auto_type take_ = (p);                                                           \
-		(p) = NULL;                                                                        \
-		take_;                                                                             \
+#define take(p)                          \
+	({                               \
+		__auto_type take_ = (p); \
+		(p) = NULL;              \
+		take_;                   \
 	})
 
 /* n * size, or SIZE_MAX on overflow (which no allocation satisfies). */
@@ -49,8 +49,8 @@ bool str_eq(const char *a, const char *b);
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
 
-/* Whole-string parsers: no sign (but a leading '-' for i64), no space, no trailing bytes. 0 or -1; they
- * set no error: the caller knows what the number was for. Ranges are inclusive. */
+/* Whole-string parsers: no sign (but a leading '-' for i64), no space, no trailing bytes. 0 or -1;
+ * they set no error: the caller knows what the number was for. Ranges are inclusive. */
 int parse_u64(const char *s, uint64_t max, uint64_t *ret_value) _must_check_;
 int parse_i64(const char *s, int64_t min, int64_t max, int64_t *ret_value) _must_check_;
 

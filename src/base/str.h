@@ -25,4 +25,8 @@ int str_ok(const struct str *, struct err *) _must_check_;
 /* printf into fresh memory (free() it), NULL when memory is out. */
 char *strf(const char *fmt, ...) _must_check_ _printf_(1, 2);
 
+/* Length (1 to 4) of the well-formed UTF-8 character at p, 0 when the bytes there are none:
+ * overlong forms, surrogates and numbers above U+10FFFF aren't well-formed. */
+size_t utf8_len(const void *p, size_t n);
+
 #endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/proc.h"
+
+#include "base/fd.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+int proc_stat_parse(const char *text, struct proc_stat *ret)
+{
+	/* The name in field 2 may hold anything, ") R 1" included: the last ")" ends it. */
+	const char *p = strrchr(text, ')');
+	uint64_t value;
+	int field = 3;
+	struct proc_stat st = { 0 };
+
+	if (!p || p[1] != ' ' || !p[2] || p[3] != ' ')
+		return -1;
+	st.state = p[2];
+	p += 3;
+	for (field = 4; field <= 22; field++) {
+		char word[24];
+		size_t n = strcspn(++p, " \n");
+		if (n == 0 || n >= sizeof(word))
+			return -1;
+		memcpy(word, p, n);
+		word[n] = 0;
+		if ((field == 4 || field == 22) && parse_u64(word, UINT64_MAX, &value) < 0)
+			return -1;
+		if (field == 4)
+			st.parent = (pid_t)value;
+		if (field == 22)
+			st.start_time = value;
+		p += n;
+		if (*p != ' ' && field != 22)
+			return -1;
+	}
+	*ret = st;
+	return 0;
+}
+
+int proc_stat(pid_t pid, struct proc_stat *ret, struct err *err)
+{
+	char path[32], text[1024];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+	_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : err_sys(err, errno, "open", "%s", path);
+	n = read(fd, text, sizeof(text) - 1);
+	if (n < 0)
+		return errno == ESRCH ? 0 : err_sys(err, errno, "read", "%s", path);
+	text[n] = 0;
+	if (proc_stat_parse(text, ret) < 0)
+		return err_set(err, ERR_INTERNAL, path, "isn't in the form that proc(5) gives");
+	return 1;
+}
+
+int proc_is_alive(pid_t pid, uint64_t start_time, struct err *err)
+{
+	struct proc_stat st;
+	int r = pid > 0 ? proc_stat(pid, &st, err) : 0;
+
+	if (r <= 0)
+		return r;
+	return st.start_time == start_time && st.state != 'Z' && st.state != 'X' && st.state != 'x';
+}
+
+int proc_boot_id(char buf[PROC_BOOT_ID_MAX], struct err *err)
+{
+	static const char path[] = "/proc/sys/kernel/random/boot_id";
+	_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return err_sys(err, errno, "open", "%s", path);
+	n = read(fd, buf, PROC_BOOT_ID_MAX - 1);
+	if (n < 0)
+		return err_sys(err, errno, "read", "%s", path);
+	buf[n] = 0;
+	buf[strcspn(buf, "\n")] = 0;
+	return 0;
+}
+
+const char *proc_now(char buf[PROC_TIME_MAX])
+{
+	struct timespec now;
+	struct tm tm;
+	size_t n;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	n = strftime(buf, PROC_TIME_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(buf + n, PROC_TIME_MAX - n, ".%09uZ", (unsigned)now.tv_nsec % 1000000000U);
+	return buf;
+}
