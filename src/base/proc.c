@@ -18,6 +18,9 @@ int proc_stat_parse(const char *text, struct proc_stat *ret)
 
 	if (!p || p[1] != ' ' || !p[2] || p[3] != ' ')
 		return -1;
+	const char *name = strchr(text, '(');
+	size_t n_name = name && name < p ? MIN((size_t)(p - name - 1), sizeof(st.comm) - 1) : 0;
+	memcpy(st.comm, name ? name + 1 : "", n_name);
 	st.state = p[2];
 	p += 3;
 	for (field = 4; field <= 22; field++) {

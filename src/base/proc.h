@@ -12,6 +12,7 @@ struct proc_stat {
 				names one process */
 	char state;          /* R S D T Z X ... */
 	pid_t parent;
+	char comm[16]; /* the process's name, cut at 15 bytes */
 };
 
 /* 1: *ret filled; 0: no such process; -1 with err. A zombie is still there: look at its state. */

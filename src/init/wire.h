@@ -89,6 +89,11 @@ enum wire_op {
 	OP_IOPRIO,      /* ioprio_set(WHO_PROCESS, 0, a) */
 	OP_AFFINITY,    /* sched_setaffinity(0, a bytes, s1) */
 	OP_MEMPOLICY,   /* set_mempolicy(a, s1, b) */
+	OP_RLIMIT,      /* prlimit64(0, a, soft b, hard c): after the gate, since a low RLIMIT_NOFILE would break the set-up; the parent
+			   has raised hard limits where that needs CAP_SYS_RESOURCE */
+	OP_HOME,        /* no HOME in the environment: target "/etc/passwd" (regular file, O_NONBLOCK, at most 10 MiB, lines up to
+			   4 KiB; others are skipped) names that of uid a, else "/" (no file, no entry); HOME= is added to the
+			   environment */
 	OP_BOUNDING,    /* drop from the bounding set every capability that isn't in mask a */
 	OP_IDS,         /* PR_SET_KEEPCAPS, setgroups (c of them, s1 = uint32_t[]; STEP_KEEP_GROUPS: left alone), setresgid(b),
 			   setresuid(a), keepcaps off. Capabilities stay permitted for OP_CAPS */
