@@ -67,7 +67,7 @@ enum wire_op {
 	OP_SYMLINK,     /* link s2 in target directory s1, pointing to s3; an existing name is kept, unless STEP_REPLACE */
 	OP_PIVOT,       /* fchdir(root), pivot_root(".","."), umount2(".", MNT_DETACH) until it fails, chdir("/"). STEP_CHROOT:
 			   fchdir, chroot(".") instead. Closes root; targets are then resolved from "/" */
-	OP_CLOSE,       /* close(fd) */
+	OP_CLOSE,       /* close(fd). STEP_SOFT: EBADF is success (a stand-in's fd that may have been used) */
 	/* -- kernel settings -- */
 	OP_HOSTNAME,   /* sethostname(s1, a) */
 	OP_DOMAINNAME, /* setdomainname(s1, a) */
@@ -78,7 +78,7 @@ enum wire_op {
 	OP_SETSID,  /* setsid() */
 	OP_CONSOLE, /* new pty from target "/dev/pts/ptmx" (devpts and 5:2 checked), unlocked, ONLCR cleared, size a rows b columns
 		       (0: leave); peer by TIOCGPTPEER; master sent with WIRE_CONSOLE (text = "/dev/pts/N"); STEP_BIND: peer
-		       attached on /dev/console; peer becomes 0, 1, 2 and the controlling terminal; owner set to a uid with
+		       attached on /dev/console (an empty file is made when there is none; never through a symlink); peer becomes 0, 1, 2 and the controlling terminal; owner set to a uid with
 		       STEP_OWN: c>>32 */
 	OP_STDIO,   /* for 0..2: a host /dev/null is replaced by the container's own (target "/dev/null", if there); STEP_OWN: fchown to
 		       uid a (EINVAL, EPERM, EROFS tolerated), never for /dev/null */
@@ -107,7 +107,8 @@ enum wire_op {
 			   when one existed but isn't executable */
 	OP_HOOK,        /* run s1, argv = list s2 of (a & 0xffff), env = list s3 of (a >> 16); stdin: the plan's state text with the
 			   pid put in; stdout and stderr to the hook-output fd; b = timeout in ms (0 none), then its process group is
-			   killed: ETIMEDOUT. Other failure: ECANCELED with `value` = wait status */
+			   killed: ETIMEDOUT. Other failure: ECANCELED with `value` = wait status. c: pool offset of the state text
+			   after the pid, 0: the plan's state_tail */
 	OP_SECCOMP,     /* seccomp(SECCOMP_SET_MODE_FILTER, a = flags, b instructions at s1). With the NEW_LISTENER flag: write WIRE_NOTIFY
 			   {value = fd number}, read one message, close the fd: plain read/write only */
 	OP_EXEC,        /* close_range from the first fd not preserved, then execve of what OP_FIND_EXEC found */
@@ -119,7 +120,7 @@ enum wire_step_flags {
 	STEP_MAKE_DIR = 1 << 1,
 	STEP_MAKE_FILE = 1 << 2,
 	STEP_RECURSIVE = 1 << 3,
-	STEP_NOFOLLOW = 1 << 4,
+	STEP_NOFOLLOW = 1 << 4, /* wherever a target is named: its last component must not be a symlink */
 	STEP_OWN = 1 << 5,
 	STEP_SOFT = 1 << 6,
 	STEP_BIND = 1 << 7,
