@@ -10,7 +10,7 @@ COLOURS = dict(ctrctl='#1f6fb4', crun='#c8742c', runc='#7d7d7d', floor='#3f9a5a'
 VERBS = ('create', 'start', 'exec', 'kill', 'delete')
 SCENARIOS = [('bare', 'run', 'run', 'run and delete, bare'),
              ('default', 'run', 'run', 'run and delete, default'),
-             ('default-cold', 'run', 'run', 'run and delete, default, cold filter cache')]
+             ('default-cold', 'run', 'run', 'run and delete, default, cold cache')]
 SCENARIOS += [(f, 'life', v, '%s, %s' % (v, f)) for f in ('bare', 'default') for v in VERBS]
 ORDER = ('ctrctl', 'crun', 'runc', 'floor')
 
@@ -113,7 +113,7 @@ def table(data):
 
 # ---- plot -----------------------------------------------------------------------------------------------------
 
-LEFT, BAR, WIDTH, RIGHT = 250, 16, 520, 110
+LEFT, BAR, WIDTH, RIGHT = 240, 16, 520, 110
 
 
 def text(x, y, words, anchor='start', size=12, extra=''):
