@@ -79,35 +79,60 @@ def ratio(found, other):
     return '%.2f' % (found['ctrctl']['median'] / found[other]['median'])
 
 
-def table(data):
-    names = list(data['contenders'])
+def describe(data):
     m = data['machine']
-    out = ['', 'kernel %s, %s, %d cores, load %.2f to %.2f; %s' % (
-        m['kernel'], m['cpu'], m['cores'], m['load_before'], m['load_after'],
-        ', '.join('%s %s' % (n, v) for n, v in data['contenders'].items())),
-        '%d rounds, interleaved; milliseconds, median and (p95)' % data['rounds'], '']
-    widths = [44] + [15] * len(names) + [9, 9]
-    out.append(columns([''] + names + ['of crun', 'of floor'], widths))
+    return 'kernel %s, %s, %d cores, %d MiB; %s; %d interleaved rounds, load %.2f to %.2f, %s' % (
+        m['kernel'], m['cpu'], m['cores'], m['memory_mib'],
+        ', '.join('%s %s' % (n, v) for n, v in data['contenders'].items()), data['rounds'],
+        m['load_before'], m['load_after'], data['date'])
+
+
+def time_rows(data):
+    """Title, median and p95 in ms per contender, ctrctl's share of crun's and of the floor's median."""
+    rows = []
     for flavour, scenario, step, title in SCENARIOS:
         found = times_of(data, flavour, scenario, step)
         if found:
             cells = ['%.2f (%.2f)' % (found[n]['median'] / 1000, found[n]['p95'] / 1000) if n in found else '-'
-                     for n in names]
-            out.append(columns([title] + cells + [ratio(found, 'crun'), ratio(found, 'floor')], widths))
-    out += ['', columns(['KiB'] + names, widths)]
+                     for n in data['contenders']]
+            rows.append([title] + cells + [ratio(found, 'crun'), ratio(found, 'floor')])
+    return rows
+
+
+def memory_rows(data):
+    rows = []
     for flavour, step in (('bare', 'run'), ('default', 'run'), ('default-cold', 'run'), ('default', 'create'),
                           ('default', 'exec')):
-        scenario = 'run' if step == 'run' else 'life'
-        found = times_of(data, flavour, scenario, step)
+        found = times_of(data, flavour, 'run' if step == 'run' else 'life', step)
         if found:
-            out.append(columns(['peak RSS of %s, %s' % (step, flavour)] +
-                               [str(found[n]['peak_rss_kib']) if n in found else '-' for n in names], widths))
+            rows.append(['peak RSS of %s, %s' % (step, flavour)] +
+                        [str(found[n]['peak_rss_kib']) if n in found else '-' for n in data['contenders']])
     for flavour in ('bare', 'default'):
         found = {w['contender']: w for w in data['waiting_init'] if w['bundle'] == flavour}
         for key, title in (('rss_kib', 'Rss'), ('pss_kib', 'Pss'), ('private_kib', 'private')):
             if found:
-                out.append(columns(['init waiting for start, %s, %s' % (flavour, title)] +
-                                   ['%d' % found[n][key] if n in found else '-' for n in names], widths))
+                rows.append(['init waiting for start, %s, %s' % (flavour, title)] +
+                            ['%d' % found[n][key] if n in found else '-' for n in data['contenders']])
+    return rows
+
+
+def heads(data):
+    names = list(data['contenders'])
+    return ['ms, median (p95)'] + names + ['of crun', 'of floor'], ['KiB'] + names
+
+
+def table(data):
+    widths = [44] + [15] * len(data['contenders']) + [9, 9]
+    times, memory = heads(data)
+    rows = [times] + time_rows(data) + [[]] + [memory] + memory_rows(data)
+    return '\n'.join(['', describe(data), ''] + [columns(r, widths) for r in rows])
+
+
+def markdown(data):
+    out = [describe(data), '']
+    for head, rows in zip(heads(data), (time_rows(data), memory_rows(data))):
+        out += ['| %s |' % ' | '.join(head), '|---|%s' % ('---:|' * (len(head) - 1))]
+        out += ['| %s |' % ' | '.join(r) for r in rows] + ['']
     return '\n'.join(out)
 
 
