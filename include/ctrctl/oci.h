@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * config.json of the OCI runtime specification 1.3, Linux: one struct per object of the schema, members named after
- * the properties. Everything lives in the arena of the document; absent is NULL, 0 or an empty list unless said.
- * The field tables in src/model/oci.c bind them.
+ * config.json of the OCI runtime specification 1.3, Linux: one struct per object of the schema,
+ * members named after the properties. Everything lives in the arena of the document; absent is
+ * NULL, 0 or an empty list unless said. The field tables in src/model/oci.c bind them.
  */
 #ifndef CTRCTL_OCI_H
 #define CTRCTL_OCI_H
@@ -71,10 +71,21 @@ enum oci_sched_policy {
 	OCI_SCHED_N
 };
 
+enum oci_sched_flag { /* bit i of sched_attr.sched_flags */
+	OCI_SCHED_RESET_ON_FORK,
+	OCI_SCHED_RECLAIM,
+	OCI_SCHED_DL_OVERRUN,
+	OCI_SCHED_KEEP_POLICY,
+	OCI_SCHED_KEEP_PARAMS,
+	OCI_SCHED_UTIL_CLAMP_MIN,
+	OCI_SCHED_UTIL_CLAMP_MAX,
+	OCI_SCHED_FLAG_N
+};
+
 struct oci_scheduler {
 	int policy; /* enum oci_sched_policy */
 	int32_t *nice, *priority;
-	int *flags; /* index into the table of SCHED_FLAG_ names */
+	int *flags; /* enum oci_sched_flag */
 	size_t n_flags;
 	uint64_t runtime, deadline, period; /* nanoseconds */
 };
@@ -299,8 +310,15 @@ enum oci_propagation {
 	OCI_PROPAGATION_SHARED,
 	OCI_PROPAGATION_SLAVE,
 	OCI_PROPAGATION_UNBINDABLE,
+	/* The r forms, which engines write although the specification lists the plain ones. */
+	OCI_PROPAGATION_RPRIVATE,
+	OCI_PROPAGATION_RSHARED,
+	OCI_PROPAGATION_RSLAVE,
+	OCI_PROPAGATION_RUNBINDABLE,
 	OCI_PROPAGATION_N
 };
+/* MS_PRIVATE ..., with MS_REC for the r forms; unset: what runc does, MS_SLAVE|MS_REC. */
+uint64_t oci_propagation_flags(int propagation);
 
 struct oci_intel_rdt {
 	const char *clos_id, *l3_cache_schema, *mem_bw_schema;
@@ -309,9 +327,27 @@ struct oci_intel_rdt {
 	bool enable_monitoring;
 };
 
+enum oci_mpol_mode { /* the kernel's numbers */
+	OCI_MPOL_DEFAULT,
+	OCI_MPOL_PREFERRED,
+	OCI_MPOL_BIND,
+	OCI_MPOL_INTERLEAVE,
+	OCI_MPOL_LOCAL,
+	OCI_MPOL_PREFERRED_MANY,
+	OCI_MPOL_WEIGHTED_INTERLEAVE,
+	OCI_MPOL_N
+};
+
+enum oci_mpol_flag { /* bit 13 + i of set_mempolicy(2)'s mode */
+	OCI_MPOL_F_NUMA_BALANCING,
+	OCI_MPOL_F_RELATIVE_NODES,
+	OCI_MPOL_F_STATIC_NODES,
+	OCI_MPOL_F_N
+};
+
 struct oci_memory_policy {
-	int mode;   /* MPOL_*, the kernel's numbers */
-	int *flags; /* index into the table of MPOL_F_ names */
+	int mode;   /* enum oci_mpol_mode */
+	int *flags; /* enum oci_mpol_flag */
 	size_t n_flags;
 	const char *nodes;
 };

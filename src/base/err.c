@@ -214,7 +214,7 @@ static const char *os_text(const struct err *err)
 {
 	if (!str_starts(err->op, "exec")) {
 		if (err->os == ENOENT)
-			return "does not exist";
+			return "is missing";
 		if (err->os == EACCES)
 			return "access refused";
 	}
