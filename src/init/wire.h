@@ -5,6 +5,9 @@
  *
  * The plan is written behind init's own image in one sealed memfd (fresh for each container), and init gets the fd's
  * number and the plan's offset as argv[1] and argv[2] in decimal. It maps the plan and closes the fd.
+ *
+ * Fds 0-2 must be open. A plan that is broken (offsets that reach out of the pool, unknown ops or flags, a last step with
+ * STEP_ELSE) is refused as a whole: WIRE_ERROR with ENOEXEC, before the first step.
  */
 #ifndef INIT_WIRE_H
 #define INIT_WIRE_H
@@ -28,7 +31,8 @@ enum wire_op {
 	OP_READY, /* send WIRE_READY, wait for WIRE_GO (commit), clear PDEATHSIG, close the control socket. With
 		     STEP_KEEP_CTL (exec): keep the socket, CLOEXEC: errors of later steps go there */
 	OP_GATE,  /* fd = listening SOCK_SEQPACKET socket: accept, receive WIRE_START (with the hook-output fd if it brings one);
-		     later errors go to that connection, which is CLOEXEC; the listener is closed */
+		     later errors go to that connection, which is CLOEXEC; the listener is closed. While it waits init holds
+		     0-2, the preserved fds and the listener; all else is closed, so later steps can't name other fds */
 	/* -- namespaces -- */
 	OP_SETNS,       /* setns(fd, a); fd is closed. a = CLONE_NEW* of the kind */
 	OP_SETNS_PIDFD, /* setns(fd = pidfd, a = mask of kinds) */
@@ -83,7 +87,7 @@ enum wire_op {
 	OP_STDIO,   /* for 0..2: a host /dev/null is replaced by the container's own (target "/dev/null", if there); STEP_OWN: fchown to
 		       uid a (EINVAL, EPERM, EROFS tolerated), never for /dev/null */
 	/* -- the process -- */
-	OP_UMASK,       /* umask(a) */
+	OP_UMASK,       /* the umask of the process and of hooks is a (set at the end; else the one init was started with) */
 	OP_PERSONALITY, /* personality(a) */
 	OP_SCHED,       /* sched_setattr(0, s1 = struct sched_attr) */
 	OP_IOPRIO,      /* ioprio_set(WHO_PROCESS, 0, a) */
@@ -110,8 +114,11 @@ enum wire_op {
 			   killed: ETIMEDOUT. Other failure: ECANCELED with `value` = wait status. c: pool offset of the state text
 			   after the pid, 0: the plan's state_tail */
 	OP_SECCOMP,     /* seccomp(SECCOMP_SET_MODE_FILTER, a = flags, b instructions at s1). With the NEW_LISTENER flag: write WIRE_NOTIFY
-			   {value = fd number}, read one message, close the fd: plain read/write only */
-	OP_EXEC,        /* close_range from the first fd not preserved, then execve of what OP_FIND_EXEC found */
+			   {value = fd number}, read one message, close the fd: plain read/write only. Before the filter is loaded
+			   all fds are closed but 0-2, the preserved ones and the report socket, and the umask is set: with the
+			   filter last, execve is the only system call that comes after it */
+	OP_EXEC,        /* umask, close_range from the first fd not preserved (once: see OP_SECCOMP), then execve of what OP_FIND_EXEC
+			   found */
 	OP_N
 };
 

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * System calls for init: the kernel's headers and its convention (a result, or -errno), no libc.
+ * The hosted build, made for unit tests and sanitizers, goes through syscall(2) of the libc and is
+ * otherwise the same code.
+ */
+#ifndef INIT_SYS_H
+#define INIT_SYS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef INIT_HOSTED
+#include <errno.h>
+long syscall(long nr, ...);
+#endif
+
+#include <asm/ioctls.h>
+#include <asm/poll.h>
+#include <asm/signal.h>
+#include <asm/statfs.h>
+#include <asm/termbits.h>
+#include <asm/termios.h>
+#include <asm/unistd.h>
+#include <linux/capability.h>
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <linux/filter.h>
+#include <linux/keyctl.h>
+#include <linux/magic.h>
+#include <linux/mman.h>
+#include <linux/mount.h>
+#include <linux/netlink.h>
+#include <linux/openat2.h>
+#include <linux/prctl.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <linux/stat.h>
+#include <linux/time.h>
+#include <linux/uio.h>
+
+/* linux/stat.h leaves these to the libc where it sees one. */
+#ifndef S_IFMT
+#define S_IFMT  00170000
+#define S_IFREG 0100000
+#define S_IFCHR 0020000
+#define S_IFDIR 0040000
+#define S_IFBLK 0060000
+#define S_IFLNK 0120000
+#endif
+
+/* Calls `nr`; a failure's number is remembered for the report. */
+long sys_call(long nr, long a, long b, long c, long d, long e, long f);
+
+#define SYS0(name)          sys_call(__NR_##name, 0, 0, 0, 0, 0, 0)
+#define SYS1(name, a)       sys_call(__NR_##name, (long)(a), 0, 0, 0, 0, 0)
+#define SYS2(name, a, b)    sys_call(__NR_##name, (long)(a), (long)(b), 0, 0, 0, 0)
+#define SYS3(name, a, b, c) sys_call(__NR_##name, (long)(a), (long)(b), (long)(c), 0, 0, 0)
+#define SYS4(name, a, b, c, d) \
+	sys_call(__NR_##name, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
+#define SYS5(name, a, b, c, d, e) \
+	sys_call(__NR_##name, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
+#define SYS6(name, a, b, c, d, e, f) \
+	sys_call(__NR_##name, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+
+/* The kernel's layouts that its headers keep for the libc. */
+struct sys_msghdr {
+	void *name;
+	int32_t namelen;
+	struct iovec *iov;
+	size_t iovlen;
+	void *control;
+	size_t controllen;
+	uint32_t flags;
+};
+
+/* Room for exactly one fd: a second one would be closed by the kernel. */
+struct sys_cmsg_fd {
+	size_t len;
+	int32_t level, type, fd;
+};
+
+#define SYS_CMSG_FD_LEN  (offsetof(struct sys_cmsg_fd, fd) + sizeof(int32_t))
+#define SYS_SOL_SOCKET   1
+#define SYS_SCM_RIGHTS   1
+#define SYS_AF_UNIX      1
+#define SYS_AF_NETLINK   16
+#define SYS_SOCK_RAW     3
+#define SYS_SOCK_CLOEXEC O_CLOEXEC
+#define SYS_CMSG_CLOEXEC 0x40000000
+#define SYS_MSG_NOSIGNAL 0x4000
+
+#endif
