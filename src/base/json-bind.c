@@ -149,7 +149,8 @@ static int bind_one(const struct json *v, const struct json_field *f, void *dst,
 	case J_STR:
 		if (v->type != JSON_STRING)
 			return mismatch(v, "a string", err);
-		memcpy(dst, &v->text, sizeof(v->text));
+		if (*v->text || !(f->flags & J_EMPTY_IS_NULL))
+			memcpy(dst, &v->text, sizeof(v->text));
 		return 0;
 	case J_I32:
 	case J_I64: return bind_signed(v, f, dst, err);

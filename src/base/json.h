@@ -59,6 +59,7 @@ enum json_flags {
 	J_OPT = 1 << 1,     /* member is a pointer; NULL when absent */
 	J_LIST = 1 << 2,    /* member is a pointer to items, with a size_t n_<member> beside it */
 	J_IGNORED = 1 << 3, /* known, and without effect here by intent: documented, never bound */
+	J_EMPTY_IS_NULL = 1 << 5, /* J_STR: "" is the same as absent, as Go's omitempty has it */
 	J_SEEN = 1 << 4, /* a bool at off_seen is set when the key is present, be its list empty */
 };
 

@@ -11,7 +11,7 @@ const struct json_field oci_id_map_fields[] = {
 
 static const struct json_field namespace_fields[] = {
 	J_ROW_ENUM(struct oci_namespace, type, "type", J_REQUIRED, &oci_namespace_names),
-	J_ROW_STR(struct oci_namespace, path, "path", 0),
+	J_ROW_STR(struct oci_namespace, path, "path", J_EMPTY_IS_NULL),
 	{ 0 },
 };
 
@@ -41,22 +41,22 @@ static const struct json_field device_fields[] = {
 };
 
 static const struct json_field net_device_fields[] = {
-	J_ROW_STR(struct oci_net_device, name, "name", 0),
+	J_ROW_STR(struct oci_net_device, name, "name", J_EMPTY_IS_NULL),
 	{ 0 },
 };
 
 static const struct json_field intel_rdt_fields[] = {
-	J_ROW_STR(struct oci_intel_rdt, clos_id, "closID", 0),
+	J_ROW_STR(struct oci_intel_rdt, clos_id, "closID", J_EMPTY_IS_NULL),
 	J_ROW_LIST(struct oci_intel_rdt, schemata, "schemata", J_STR, 0, const char **, NULL),
-	J_ROW_STR(struct oci_intel_rdt, l3_cache_schema, "l3CacheSchema", 0),
-	J_ROW_STR(struct oci_intel_rdt, mem_bw_schema, "memBwSchema", 0),
+	J_ROW_STR(struct oci_intel_rdt, l3_cache_schema, "l3CacheSchema", J_EMPTY_IS_NULL),
+	J_ROW_STR(struct oci_intel_rdt, mem_bw_schema, "memBwSchema", J_EMPTY_IS_NULL),
 	J_ROW_BOOL(struct oci_intel_rdt, enable_monitoring, "enableMonitoring", 0),
 	{ 0 },
 };
 
 static const struct json_field memory_policy_fields[] = {
 	J_ROW_ENUM(struct oci_memory_policy, mode, "mode", 0, &oci_mpol_mode_names),
-	J_ROW_STR(struct oci_memory_policy, nodes, "nodes", 0),
+	J_ROW_STR(struct oci_memory_policy, nodes, "nodes", J_EMPTY_IS_NULL),
 	J_ROW_LIST(
 		struct oci_memory_policy, flags, "flags", J_ENUM, 0, int *, &oci_mpol_flag_names),
 	{ 0 },
@@ -89,8 +89,8 @@ const struct json_field oci_seccomp_fields[] = {
 		struct oci_seccomp, architectures, "architectures", J_STR, 0, const char **, NULL),
 	J_ROW_LIST_SEEN(struct oci_seccomp, flags, "flags", J_ENUM, int *, &oci_seccomp_flag_names,
 		has_flags),
-	J_ROW_STR(struct oci_seccomp, listener_path, "listenerPath", 0),
-	J_ROW_STR(struct oci_seccomp, listener_metadata, "listenerMetadata", 0),
+	J_ROW_STR(struct oci_seccomp, listener_path, "listenerPath", J_EMPTY_IS_NULL),
+	J_ROW_STR(struct oci_seccomp, listener_metadata, "listenerMetadata", J_EMPTY_IS_NULL),
 	J_ROW_LIST(struct oci_seccomp, syscalls, "syscalls", J_OBJECT, 0, struct oci_seccomp_rule *,
 		seccomp_rule_fields),
 	{ 0 },
@@ -115,7 +115,7 @@ const struct json_field oci_linux_fields[] = {
 		device_fields),
 	J_ROW_MAP_OBJ(struct oci_linux, net_devices, "netDevices", struct oci_net_device,
 		net_device_fields),
-	J_ROW_STR(struct oci_linux, cgroups_path, "cgroupsPath", 0),
+	J_ROW_STR(struct oci_linux, cgroups_path, "cgroupsPath", J_EMPTY_IS_NULL),
 	J_ROW_OPT(struct oci_linux, resources, "resources", J_OBJECT, struct oci_resources *,
 		oci_resources_fields),
 	J_ROW_OPT(struct oci_linux, intel_rdt, "intelRdt", J_OBJECT, struct oci_intel_rdt *,
@@ -129,7 +129,7 @@ const struct json_field oci_linux_fields[] = {
 	J_ROW_LIST(struct oci_linux, masked_paths, "maskedPaths", J_STR, 0, const char **, NULL),
 	J_ROW_LIST(
 		struct oci_linux, readonly_paths, "readonlyPaths", J_STR, 0, const char **, NULL),
-	J_ROW_STR(struct oci_linux, mount_label, "mountLabel", 0),
+	J_ROW_STR(struct oci_linux, mount_label, "mountLabel", J_EMPTY_IS_NULL),
 	J_ROW_OPT(struct oci_linux, personality, "personality", J_OBJECT, struct oci_personality *,
 		personality_fields),
 	J_ROW_MAP(struct oci_linux, sysctl, "sysctl"),

@@ -4,7 +4,7 @@
 
 static const struct json_field device_rule_fields[] = {
 	J_ROW_BOOL(struct oci_device_rule, allow, "allow", J_REQUIRED),
-	J_ROW_STR(struct oci_device_rule, type, "type", 0),
+	J_ROW_STR(struct oci_device_rule, type, "type", J_EMPTY_IS_NULL),
 	J_ROW_OPT(struct oci_device_rule, major, "major", J_I64, int64_t *, NULL),
 	J_ROW_OPT(struct oci_device_rule, minor, "minor", J_I64, int64_t *, NULL),
 	J_ROW_STR(struct oci_device_rule, access, "access", 0),
@@ -31,8 +31,8 @@ static const struct json_field cpu_fields[] = {
 	J_ROW_OPT(struct oci_cpu, period, "period", J_U64, uint64_t *, NULL),
 	J_ROW_OPT(struct oci_cpu, realtime_runtime, "realtimeRuntime", J_I64, int64_t *, NULL),
 	J_ROW_OPT(struct oci_cpu, realtime_period, "realtimePeriod", J_U64, uint64_t *, NULL),
-	J_ROW_STR(struct oci_cpu, cpus, "cpus", 0),
-	J_ROW_STR(struct oci_cpu, mems, "mems", 0),
+	J_ROW_STR(struct oci_cpu, cpus, "cpus", J_EMPTY_IS_NULL),
+	J_ROW_STR(struct oci_cpu, mems, "mems", J_EMPTY_IS_NULL),
 	J_ROW_OPT(struct oci_cpu, idle, "idle", J_I64, int64_t *, NULL),
 	{ 0 },
 };

@@ -4,7 +4,7 @@
 
 static const struct json_field root_fields[] = {
 	J_ROW_STR(struct oci_root, path, "path", J_REQUIRED),
-	J_ROW_BOOL(struct oci_root, readonly, "readonly", 0),
+	J_ROW_BOOL(struct oci_root, readonly, "readonly", J_EMPTY_IS_NULL),
 	{ 0 },
 };
 
@@ -59,8 +59,8 @@ static const struct json_field io_priority_fields[] = {
 };
 
 static const struct json_field cpu_affinity_fields[] = {
-	J_ROW_STR(struct oci_cpu_affinity, initial, "initial", 0),
-	J_ROW_STR(struct oci_cpu_affinity, final, "final", 0),
+	J_ROW_STR(struct oci_cpu_affinity, initial, "initial", J_EMPTY_IS_NULL),
+	J_ROW_STR(struct oci_cpu_affinity, final, "final", J_EMPTY_IS_NULL),
 	{ 0 },
 };
 
@@ -77,9 +77,9 @@ const struct json_field oci_process_fields[] = {
 		struct oci_capabilities *, capabilities_fields),
 	J_ROW_LIST(struct oci_process, rlimits, "rlimits", J_OBJECT, 0, struct oci_rlimit *,
 		rlimit_fields),
-	J_ROW_BOOL(struct oci_process, no_new_privileges, "noNewPrivileges", 0),
-	J_ROW_STR(struct oci_process, apparmor_profile, "apparmorProfile", 0),
-	J_ROW_STR(struct oci_process, selinux_label, "selinuxLabel", 0),
+	J_ROW_BOOL(struct oci_process, no_new_privileges, "noNewPrivileges", J_EMPTY_IS_NULL),
+	J_ROW_STR(struct oci_process, apparmor_profile, "apparmorProfile", J_EMPTY_IS_NULL),
+	J_ROW_STR(struct oci_process, selinux_label, "selinuxLabel", J_EMPTY_IS_NULL),
 	J_ROW_OPT(struct oci_process, oom_score_adj, "oomScoreAdj", J_I32, int32_t *, NULL),
 	J_ROW_OPT(struct oci_process, scheduler, "scheduler", J_OBJECT, struct oci_scheduler *,
 		scheduler_fields),
@@ -92,8 +92,8 @@ const struct json_field oci_process_fields[] = {
 
 static const struct json_field mount_fields[] = {
 	J_ROW_STR(struct oci_mount, destination, "destination", J_REQUIRED),
-	J_ROW_STR(struct oci_mount, type, "type", 0),
-	J_ROW_STR(struct oci_mount, source, "source", 0),
+	J_ROW_STR(struct oci_mount, type, "type", J_EMPTY_IS_NULL),
+	J_ROW_STR(struct oci_mount, source, "source", J_EMPTY_IS_NULL),
 	J_ROW_LIST(struct oci_mount, options, "options", J_STR, 0, const char **, NULL),
 	J_ROW_LIST(struct oci_mount, uid_mappings, "uidMappings", J_OBJECT, 0, struct oci_id_map *,
 		oci_id_map_fields),
@@ -128,8 +128,8 @@ const struct json_field oci_spec_fields[] = {
 	J_ROW_OPT(struct oci_spec, process, "process", J_OBJECT, struct oci_process *,
 		oci_process_fields),
 	J_ROW_OPT(struct oci_spec, root, "root", J_OBJECT, struct oci_root *, root_fields),
-	J_ROW_STR(struct oci_spec, hostname, "hostname", 0),
-	J_ROW_STR(struct oci_spec, domainname, "domainname", 0),
+	J_ROW_STR(struct oci_spec, hostname, "hostname", J_EMPTY_IS_NULL),
+	J_ROW_STR(struct oci_spec, domainname, "domainname", J_EMPTY_IS_NULL),
 	J_ROW_LIST(
 		struct oci_spec, mounts, "mounts", J_OBJECT, 0, struct oci_mount *, mount_fields),
 	J_ROW_OPT(struct oci_spec, hooks, "hooks", J_OBJECT, struct oci_hooks *, hooks_fields),

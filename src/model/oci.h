@@ -45,6 +45,11 @@ int oci_id_maps_check(const struct oci_id_map *, size_t n, struct err *) _must_c
 /* 1 and the host's id in *ret_host when `id` is mapped, else 0. */
 int oci_id_map_find(const struct oci_id_map *, size_t n, uint32_t id, uint32_t *ret_host);
 
+/* The path beneath /proc/sys of a key in either spelling, "net.ipv4.conf.eth0/1.forwarding" or
+ * "net/ipv4/conf/eth0.1/forwarding": the first separator decides. In the arena; NULL when memory is
+ * out. */
+char *oci_sysctl_path(struct arena *, const char *key) _must_check_;
+
 /* "0-3,7": the list syntax of cpusets and NUMA nodes. The offset of the first bad byte, or -1 when
  * it is well-formed. The empty text is well-formed. */
 long oci_list_check(const char *text);
