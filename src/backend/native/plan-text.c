@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A plan as text: one line for the way of spawning, one per source and step. What a step's fields mean is said by a table; the text
- * is stable, because the golden files are made of it.
+ * A plan as text: one line for the way of spawning, one per source and step. What a step's fields
+ * mean is said by a table; the text is stable, because the golden files are made of it.
  */
 #include "backend/native/plan.h"
 #include "base/sys.h"
@@ -13,11 +13,11 @@
 
 enum show {
 	SHOW_NOTHING,
-	SHOW_TEXT,   /* s */
-	SHOW_LIST,   /* s: [one two] */
-	SHOW_PAIRS,  /* s: [key=value flag] */
-	SHOW_BYTES,  /* s: hexadecimal, or how many when there are many */
-	SHOW_DEC,    /* a..c from here */
+	SHOW_TEXT,  /* s */
+	SHOW_LIST,  /* s: [one two] */
+	SHOW_PAIRS, /* s: [key=value flag] */
+	SHOW_BYTES, /* s: hexadecimal, or how many when there are many */
+	SHOW_DEC,   /* a..c from here */
 	SHOW_HEX,
 	SHOW_MODE,
 	SHOW_DEV,
@@ -25,7 +25,7 @@ enum show {
 	SHOW_PROPAGATION,
 	SHOW_NS,
 	SHOW_CAPS,
-	SHOW_OWNER, /* uid in the high half, gid in the low one */
+	SHOW_OWNER,     /* uid in the high half, gid in the low one */
 	SHOW_OWNER_UID, /* the high half only */
 };
 
@@ -55,58 +55,76 @@ static const struct op_info {
 	[OP_BE_ROOT] = { "be-root" },
 	[OP_NETLINK] = { "netlink", { { "message", SHOW_BYTES, S1 }, { "acks", SHOW_DEC, B } } },
 	[OP_KEYRING] = { "keyring", { { "name", SHOW_TEXT, S1 }, { "label", SHOW_TEXT, S2 } } },
-	[OP_PROPAGATE] = { "propagate", { { "on", SHOW_TEXT, S1 }, { "to", SHOW_PROPAGATION, A } } },
+	[OP_PROPAGATE] = { "propagate",
+		{ { "on", SHOW_TEXT, S1 }, { "to", SHOW_PROPAGATION, A } } },
 	[OP_ROOT] = { "root", { { "path", SHOW_TEXT, S1 } } },
 	[OP_PROC] = { "proc", { { "whole", SHOW_DEC, B } } },
 	[OP_PROC_DONE] = { "proc-done" },
-	[OP_FSMOUNT] = { "fsmount", { { "type", SHOW_TEXT, S1 }, { "on", SHOW_TEXT, S3 },
-		{ "with", SHOW_PAIRS, S2 }, { "attr", SHOW_ATTR, B }, { "propagation", SHOW_PROPAGATION, C } } },
-	[OP_ATTACH] = { "attach", { { "on", SHOW_TEXT, S1 }, { "propagation", SHOW_PROPAGATION, C } } },
-	[OP_BIND] = { "bind", { { "from", SHOW_TEXT, S1 }, { "on", SHOW_TEXT, S2 }, { "set", SHOW_ATTR, A },
-		{ "clear", SHOW_ATTR, B }, { "propagation", SHOW_PROPAGATION, C } } },
-	[OP_SETATTR] = { "setattr", { { "on", SHOW_TEXT, S1 }, { "set", SHOW_ATTR, A }, { "clear", SHOW_ATTR, B },
-		{ "propagation", SHOW_PROPAGATION, C } } },
+	[OP_FSMOUNT] = { "fsmount",
+		{ { "type", SHOW_TEXT, S1 }, { "on", SHOW_TEXT, S3 }, { "with", SHOW_PAIRS, S2 },
+			{ "attr", SHOW_ATTR, B }, { "propagation", SHOW_PROPAGATION, C } } },
+	[OP_ATTACH] = { "attach",
+		{ { "on", SHOW_TEXT, S1 }, { "propagation", SHOW_PROPAGATION, C } } },
+	[OP_BIND] = { "bind",
+		{ { "from", SHOW_TEXT, S1 }, { "on", SHOW_TEXT, S2 }, { "set", SHOW_ATTR, A },
+			{ "clear", SHOW_ATTR, B }, { "propagation", SHOW_PROPAGATION, C } } },
+	[OP_SETATTR] = { "setattr",
+		{ { "on", SHOW_TEXT, S1 }, { "set", SHOW_ATTR, A }, { "clear", SHOW_ATTR, B },
+			{ "propagation", SHOW_PROPAGATION, C } } },
 	[OP_RECONFIG] = { "reconfig", { { "on", SHOW_TEXT, S1 }, { "with", SHOW_PAIRS, S2 } } },
 	[OP_MASK] = { "mask", { { "path", SHOW_TEXT, S1 } } },
-	[OP_MKDIR] = { "mkdir", { { "path", SHOW_TEXT, S1 }, { "mode", SHOW_MODE, A }, { "uid", SHOW_DEC, B },
-		{ "gid", SHOW_DEC, C } } },
-	[OP_MKNOD] = { "mknod", { { "in", SHOW_TEXT, S1 }, { "name", SHOW_TEXT, S2 }, { "mode", SHOW_MODE, A },
-		{ "dev", SHOW_DEV, B }, { "owner", SHOW_OWNER, C } } },
-	[OP_SYMLINK] = { "symlink", { { "in", SHOW_TEXT, S1 }, { "name", SHOW_TEXT, S2 }, { "to", SHOW_TEXT, S3 } } },
+	[OP_MKDIR] = { "mkdir", { { "path", SHOW_TEXT, S1 }, { "mode", SHOW_MODE, A },
+					{ "uid", SHOW_DEC, B }, { "gid", SHOW_DEC, C } } },
+	[OP_MKNOD] = { "mknod",
+		{ { "in", SHOW_TEXT, S1 }, { "name", SHOW_TEXT, S2 }, { "mode", SHOW_MODE, A },
+			{ "dev", SHOW_DEV, B }, { "owner", SHOW_OWNER, C } } },
+	[OP_SYMLINK] = { "symlink",
+		{ { "in", SHOW_TEXT, S1 }, { "name", SHOW_TEXT, S2 }, { "to", SHOW_TEXT, S3 } } },
 	[OP_PIVOT] = { "pivot" },
 	[OP_CLOSE] = { "close" },
 	[OP_HOSTNAME] = { "hostname", { { "name", SHOW_TEXT, S1 } } },
 	[OP_DOMAINNAME] = { "domainname", { { "name", SHOW_TEXT, S1 } } },
 	[OP_SYSCTL] = { "sysctl", { { "name", SHOW_TEXT, S1 }, { "value", SHOW_TEXT, S2 } } },
-	[OP_LABEL] = { "label", { { "files", SHOW_LIST, S1 }, { "write", SHOW_TEXT, S2 }, { "expect", SHOW_TEXT, S3 } } },
+	[OP_LABEL] = { "label", { { "files", SHOW_LIST, S1 }, { "write", SHOW_TEXT, S2 },
+					{ "expect", SHOW_TEXT, S3 } } },
 	[OP_SETSID] = { "setsid" },
-	[OP_CONSOLE] = { "console", { { "rows", SHOW_DEC, A }, { "columns", SHOW_DEC, B }, { "uid", SHOW_OWNER_UID, C } } },
+	[OP_CONSOLE] = { "console", { { "rows", SHOW_DEC, A }, { "columns", SHOW_DEC, B },
+					    { "uid", SHOW_OWNER_UID, C } } },
 	[OP_STDIO] = { "stdio", { { "uid", SHOW_DEC, A } } },
 	[OP_UMASK] = { "umask", { { "mask", SHOW_MODE, A } } },
 	[OP_PERSONALITY] = { "personality", { { "domain", SHOW_HEX, A } } },
 	[OP_SCHED] = { "sched", { { "attr", SHOW_BYTES, S1 } } },
 	[OP_IOPRIO] = { "ioprio", { { "value", SHOW_HEX, A } } },
 	[OP_AFFINITY] = { "affinity", { { "cpus", SHOW_BYTES, S1 } } },
-	[OP_MEMPOLICY] = { "mempolicy", { { "mode", SHOW_HEX, A }, { "nodes", SHOW_BYTES, S1 }, { "bits", SHOW_DEC, B } } },
+	[OP_MEMPOLICY] = { "mempolicy",
+		{ { "mode", SHOW_HEX, A }, { "nodes", SHOW_BYTES, S1 }, { "bits", SHOW_DEC, B } } },
 	[OP_BOUNDING] = { "bounding", { { "keep", SHOW_CAPS, A } } },
-	[OP_IDS] = { "ids", { { "uid", SHOW_DEC, A }, { "gid", SHOW_DEC, B }, { "groups", SHOW_BYTES, S1 },
-		{ "n", SHOW_DEC, C } } },
+	[OP_IDS] = { "ids", { { "uid", SHOW_DEC, A }, { "gid", SHOW_DEC, B },
+				    { "groups", SHOW_BYTES, S1 }, { "n", SHOW_DEC, C } } },
 	[OP_CAPS] = { "caps", { { "effective", SHOW_CAPS, A }, { "permitted", SHOW_CAPS, B },
-		{ "inheritable", SHOW_CAPS, C } } },
+				      { "inheritable", SHOW_CAPS, C } } },
 	[OP_AMBIENT] = { "ambient", { { "raise", SHOW_CAPS, A } } },
 	[OP_NNP] = { "no-new-privileges" },
 	[OP_CWD] = { "cwd", { { "path", SHOW_TEXT, S1 } } },
 	[OP_FIND_EXEC] = { "find-exec", { { "candidates", SHOW_LIST, S1 } } },
-	[OP_HOOK] = { "hook", { { "path", SHOW_TEXT, S1 }, { "args", SHOW_LIST, S2 }, { "env", SHOW_LIST, S3 },
-		{ "timeout_ms", SHOW_DEC, B } } },
+	[OP_HOOK] = { "hook", { { "path", SHOW_TEXT, S1 }, { "args", SHOW_LIST, S2 },
+				      { "env", SHOW_LIST, S3 }, { "timeout_ms", SHOW_DEC, B } } },
 	[OP_SECCOMP] = { "seccomp", { { "flags", SHOW_HEX, A }, { "instructions", SHOW_DEC, B } } },
 	[OP_EXEC] = { "exec" },
 };
 
 static const char *const sources[SRC_KIND_N] = {
-	[SRC_NONE] = "none",   [SRC_TREE] = "tree",   [SRC_ROOT] = "root",   [SRC_DIR] = "dir",
-	[SRC_NULL] = "null",   [SRC_EMPTY] = "empty", [SRC_TMPFS] = "tmpfs", [SRC_NS] = "namespace",
-	[SRC_PIDFD] = "pidfd", [SRC_GATE] = "gate",   [SRC_DEVICE] = "device",
+	[SRC_NONE] = "none",
+	[SRC_TREE] = "tree",
+	[SRC_ROOT] = "root",
+	[SRC_DIR] = "dir",
+	[SRC_NULL] = "null",
+	[SRC_EMPTY] = "empty",
+	[SRC_TMPFS] = "tmpfs",
+	[SRC_NS] = "namespace",
+	[SRC_PIDFD] = "pidfd",
+	[SRC_GATE] = "gate",
+	[SRC_DEVICE] = "device",
 };
 
 struct bit_name {
@@ -177,7 +195,8 @@ const char *plan_source_name(enum source_kind kind)
 	return (unsigned)kind < SRC_KIND_N ? sources[kind] : "unknown";
 }
 
-/* ---- values -------------------------------------------------------------------------------------- */
+/* ---- values
+ * -------------------------------------------------------------------------------------- */
 
 static void add_bits(struct str *out, const struct bit_name *names, uint64_t bits)
 {
@@ -247,7 +266,7 @@ static void add_bytes(struct str *out, const unsigned char *p, size_t n)
 		str_printf(out, "%02x", p[i]);
 }
 
-static void add_number(struct str *out, enum show how, uint64_t v)
+static void add_number(struct str *out, int how, uint64_t v)
 {
 	switch (how) {
 	case SHOW_HEX:
@@ -297,7 +316,8 @@ static void add_field(struct str *out, const struct plan_step *s, const struct s
 		add_list(out, text, sizes[f->what], f->how == SHOW_PAIRS);
 }
 
-/* ---- lines --------------------------------------------------------------------------------------- */
+/* ---- lines
+ * --------------------------------------------------------------------------------------- */
 
 static void add_step(struct str *out, size_t i, const struct plan_step *s)
 {
@@ -306,7 +326,8 @@ static void add_step(struct str *out, size_t i, const struct plan_step *s)
 		str_printf(out, " source=%d", s->source);
 	if (s->source2 >= 0)
 		str_printf(out, " source2=%d", s->source2);
-	for (const struct show_field *f = ops[s->op].fields; f < ops[s->op].fields + FIELDS_MAX; f++)
+	for (const struct show_field *f = ops[s->op].fields; f < ops[s->op].fields + FIELDS_MAX;
+		f++)
 		if (f->label && !(f->what == C && s->source2 >= 0))
 			add_field(out, s, f);
 	if (s->tail) {
@@ -367,7 +388,8 @@ static void add_source(struct str *out, size_t i, const struct plan_source *s)
 		add_bits(out, namespaces, s->ns_flag);
 	}
 	if (s->kind == SRC_DEVICE)
-		str_printf(out, " %c %u:%u", S_ISBLK(s->mode) ? 'b' : 'c', major(s->dev), minor(s->dev));
+		str_printf(out, " %c %u:%u", S_ISBLK(s->mode) ? 'b' : 'c', major(s->dev),
+			minor(s->dev));
 	for (size_t k = 0; k + 1 < s->n_options; k += 2) {
 		str_printf(out, " %s=", s->options[k]);
 		add_word(out, s->options[k + 1]);
@@ -385,7 +407,10 @@ static void add_offset(struct str *out, const char *label, const struct oci_time
 
 static void add_spawn(struct str *out, const struct plan_spawn *s)
 {
-	str_printf(out, "spawn %s", s->host_side ? "host-side" : s->n_helper_join ? "helper" : "direct");
+	str_printf(out, "spawn %s",
+		s->host_side       ? "host-side"
+		: s->n_helper_join ? "helper"
+				   : "direct");
 	if (s->new_ns) {
 		str_add(out, " new=");
 		add_bits(out, namespaces, s->new_ns);

@@ -3,6 +3,7 @@
 #include "backend/native/plan.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 enum { FIRST_ROOM = 32 };
 
@@ -85,7 +86,8 @@ const void *plan_list(struct plan *p, const char *const *strings, size_t n, size
 	return list;
 }
 
-/* ---- packing ------------------------------------------------------------------------------------- */
+/* ---- packing
+ * ------------------------------------------------------------------------------------- */
 
 struct pool {
 	struct str text;
@@ -127,6 +129,14 @@ static int fd_of(int source, const int *fds)
 	return source < 0 ? -1 : fds[source];
 }
 
+/* A missing target is made as what is attached there. */
+static unsigned make_flag(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && !S_ISDIR(st.st_mode) ? STEP_MAKE_FILE : STEP_MAKE_DIR;
+}
+
 static struct wire_step pack_step(const struct plan_step *s, const int *fds, struct pool *pool)
 {
 	struct wire_step w = {
@@ -141,6 +151,8 @@ static struct wire_step pack_step(const struct plan_step *s, const int *fds, str
 		.c = s->c,
 	};
 
+	if (s->target_kind_by_source)
+		w.flags |= (uint16_t)make_flag(w.fd);
 	if (s->source2 >= 0)
 		w.c = (uint64_t)(int64_t)fds[s->source2];
 	if (s->tail)
@@ -176,8 +188,8 @@ int plan_pack(const struct plan *p, const int *fds, int ctl_fd, int trace_fd, in
 		return -1;
 	size_t strings = out->n - begin;
 	if (strings + pool.text.n > INT32_MAX)
-		return err_set(err, ERR_EXHAUSTED, "plan", "args, env and mounts are too big: %zu bytes",
-			strings + pool.text.n);
+		return err_set(err, ERR_EXHAUSTED, "plan",
+			"args, env and mounts are too big: %zu bytes", strings + pool.text.n);
 	head.strings = (uint32_t)strings;
 	head.size = (uint32_t)(strings + pool.text.n);
 	str_addn(out, pool.text.p, pool.text.n);

@@ -27,7 +27,6 @@ struct plan_facts {
 	uint32_t preserve_fds;   /* LISTEN_FDS included */
 	uint32_t listen_fds;
 	const char *id;
-	const char *home;        /* HOME for a process that brings none; NULL: none */
 	uint64_t same_ns;        /* CLONE_NEW* of the joined namespaces that ctrctl itself is in */
 	bool kcore;              /* /proc/kcore is there */
 	/* The compiled seccomp filter; NULL while only explaining. */
@@ -77,7 +76,8 @@ struct plan_step {
 	const char *tail; /* OP_HOOK: the state after the pid, if it isn't the plan's state_tail (goes to c) */
 	uint64_t a, b, c;
 	const char *place;
-	bool target_kind_by_source; /* OP_ATTACH: STEP_MAKE_FILE or STEP_MAKE_DIR, whichever the opened source is */
+	bool target_kind_by_source; /* OP_ATTACH: STEP_MAKE_FILE or STEP_MAKE_DIR, whichever the opened source is;
+				       plan_pack() looks */
 };
 
 /* How the process comes to be; see ../../init/wire.h and spawn.c for the order of calls. */
