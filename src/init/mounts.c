@@ -7,11 +7,11 @@
  * 'size'". */
 static void say_context(int fs)
 {
-	long call = sys_failed, n;
+	long call = G.call, n;
 	char text[sizeof(G.detail)];
 
 	n = SYS3(read, fs, text, sizeof(text) - 1);
-	sys_failed = call;
+	G.call = call;
 	if (n <= 2)
 		return;
 	while (n > 2 && (text[n - 1] == '\n' || text[n - 1] == 0))
