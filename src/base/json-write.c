@@ -201,7 +201,7 @@ static void w_one(struct json_writer *w, const struct json_field *f, const void 
 /* What reads back the same when it is left out. */
 static bool is_empty(const struct json_field *f, const void *p)
 {
-	if (f->flags & J_REQUIRED)
+	if (f->flags & (J_REQUIRED | J_KEEP))
 		return false;
 	switch (f->kind) {
 	case J_BOOL: return !*(const bool *)p;

@@ -61,6 +61,7 @@ enum json_flags {
 	J_IGNORED = 1 << 3, /* known, and without effect here by intent: documented, never bound */
 	J_EMPTY_IS_NULL = 1 << 5, /* J_STR: "" is the same as absent, as Go's omitempty has it */
 	J_SEEN = 1 << 4, /* a bool at off_seen is set when the key is present, be its list empty */
+	J_KEEP = 1 << 6, /* written even when it is 0 or false */
 };
 
 struct json_field {

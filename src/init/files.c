@@ -338,14 +338,12 @@ long files_proc_done(const struct wire_step *s)
 	return 0;
 }
 
-static long proc_open(const char *name, uint64_t flags, uint64_t resolve)
+static long proc_open(int dir, const char *name, uint64_t flags, uint64_t resolve)
 {
 	struct statfs fs;
 	long fd, r;
 
-	if (G.proc < 0)
-		return fail(__NR_openat2, EBADF);
-	fd = open_at(G.proc, name, flags | O_NOFOLLOW,
+	fd = open_at(dir, name, flags | O_NOFOLLOW,
 		resolve | RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS);
 	if (fd < 0)
 		return fd;
@@ -357,10 +355,10 @@ static long proc_open(const char *name, uint64_t flags, uint64_t resolve)
 	return r < 0 ? r : fd;
 }
 
-static long proc_write(const char *name, const char *text, uint64_t resolve)
+static long proc_write(int dir, const char *name, const char *text, uint64_t resolve)
 {
 	size_t n = text_len(text);
-	long fd = proc_open(name, O_WRONLY, resolve), r;
+	long fd = proc_open(dir, name, O_WRONLY, resolve), r;
 
 	if (fd < 0)
 		return fd;
@@ -373,19 +371,20 @@ static long proc_write(const char *name, const char *text, uint64_t resolve)
 
 long files_sysctl(const struct wire_step *s)
 {
-	char name[PATH_ROOM / 8];
-	char *at = text_put(name, name + sizeof(name), "sys/");
+	long dir = proc_open(G.proc, "sys", O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS), r;
 
-	if (!text_put(at, name + sizeof(name), text_at(s->s1)))
-		return fail(__NR_openat2, ENAMETOOLONG);
-	return proc_write(name, text_at(s->s2), RESOLVE_NO_SYMLINKS);
+	if (dir < 0)
+		return dir;
+	r = proc_write((int)dir, text_at(s->s1), text_at(s->s2), RESOLVE_NO_SYMLINKS);
+	close_fd((int)dir);
+	return r;
 }
 
 /* Does the file hold this label? AppArmor adds its mode: "name (enforce)". */
 static long proc_holds(const char *name, const char *label)
 {
 	char text[LABEL_ROOM];
-	long fd = proc_open(name, O_RDONLY, 0), n;
+	long fd = proc_open(G.proc, name, O_RDONLY, 0), n;
 	size_t i = 0;
 
 	if (fd < 0)
@@ -411,7 +410,7 @@ long files_label(const struct wire_step *s)
 	long r = -ENOENT;
 
 	for (uint64_t i = 0; i < s->a; i++, name = text_next(name)) {
-		r = proc_write(name, text_at(s->s2), 0);
+		r = proc_write(G.proc, name, text_at(s->s2), 0);
 		if (r != -ENOENT)
 			break;
 	}
@@ -426,7 +425,7 @@ long files_keyring(const struct wire_step *s)
 
 	/* The kernel forgets keycreate at the next execve. */
 	if (*label)
-		r = proc_write(file, label, 0);
+		r = proc_write(G.proc, file, label, 0);
 	if (r == 0 && *label)
 		r = proc_holds(file, label);
 	if (r == 0)

@@ -15,7 +15,6 @@ struct state {
 	uint32_t pool_size;
 	uint32_t step; /* the one that runs */
 	uint64_t *trace;
-	long call;     /* __NR_ of the last system call that failed */
 	int64_t value; /* goes along with an error: a hook's wait status */
 	int report_fd; /* where errors go, or -1 */
 	int hook_fd;   /* where hooks write, or -1 */

@@ -6,16 +6,6 @@
  */
 #include "init.h"
 
-#ifndef INIT_HOSTED
-#if defined(__x86_64__)
-#include "sys-x86_64.h"
-#elif defined(__aarch64__)
-#include "sys-aarch64.h"
-#else
-#error "no system calls for this architecture"
-#endif
-#endif
-
 /* What lies at s1..s3 of a step: how far it must reach. */
 enum reach {
 	TEXT,       /* a NUL-terminated text; nothing at all is the empty one */
@@ -115,20 +105,21 @@ __attribute__((used)) void *memcpy(void *restrict to, const void *restrict from,
 }
 #endif
 
+long sys_failed;
+
+#ifdef INIT_HOSTED
 long sys_call(long nr, long a, long b, long c, long d, long e, long f)
 {
-#ifdef INIT_HOSTED
 	long r = syscall(nr, a, b, c, d, e, f);
 
-	if (r == -1)
-		r = -errno;
-#else
-	long r = sys_raw(nr, (const long[]){ a, b, c, d, e, f });
-#endif
-	if (r < 0 && r > -4096)
-		G.call = nr;
-	return r;
+	if (r != -1)
+		return r;
+	sys_failed = nr;
+	return -errno;
 }
+#else
+SYS_TEXT;
+#endif
 
 const char *text_at(uint32_t off)
 {
@@ -191,7 +182,7 @@ void say(const char *s)
 
 long fail(long nr, int err)
 {
-	G.call = nr;
+	sys_failed = nr;
 	return -err;
 }
 
@@ -433,5 +424,4 @@ void start_c(long *sp)
 		SYS1(exit_group, status);
 }
 
-SYS_ENTRY(start_c);
 #endif

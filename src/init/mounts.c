@@ -7,11 +7,11 @@
  * 'size'". */
 static void say_context(int fs)
 {
-	long call = G.call, n;
+	long call = sys_failed, n;
 	char text[sizeof(G.detail)];
 
 	n = SYS3(read, fs, text, sizeof(text) - 1);
-	G.call = call;
+	sys_failed = call;
 	if (n <= 2)
 		return;
 	while (n > 2 && (text[n - 1] == '\n' || text[n - 1] == 0))

@@ -203,7 +203,7 @@ long process_be_root(const struct wire_step *s)
 
 	if (r == 0)
 		r = SYS2(setgroups, 0, 0);
-	if (r == -EPERM && s->flags & STEP_SOFT && G.call == __NR_setgroups)
+	if (r == -EPERM && s->flags & STEP_SOFT && sys_failed == __NR_setgroups)
 		r = 0;
 	if (r == 0)
 		r = SYS3(setresuid, 0, 0, 0);

@@ -49,19 +49,38 @@ long syscall(long nr, ...);
 #define S_IFLNK 0120000
 #endif
 
-/* Calls `nr`; a failure's number is remembered for the report. */
+/* __NR_ of the last call that failed: a report tells it. */
+extern long sys_failed;
+
+#ifdef INIT_HOSTED
 long sys_call(long nr, long a, long b, long c, long d, long e, long f);
 
-#define SYS0(name)          sys_call(__NR_##name, 0, 0, 0, 0, 0, 0)
-#define SYS1(name, a)       sys_call(__NR_##name, (long)(a), 0, 0, 0, 0, 0)
-#define SYS2(name, a, b)    sys_call(__NR_##name, (long)(a), (long)(b), 0, 0, 0, 0)
-#define SYS3(name, a, b, c) sys_call(__NR_##name, (long)(a), (long)(b), (long)(c), 0, 0, 0)
-#define SYS4(name, a, b, c, d) \
-	sys_call(__NR_##name, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
+#define sys0(nr)                   sys_call(nr, 0, 0, 0, 0, 0, 0)
+#define sys1(nr, a)                sys_call(nr, a, 0, 0, 0, 0, 0)
+#define sys2(nr, a, b)             sys_call(nr, a, b, 0, 0, 0, 0)
+#define sys3(nr, a, b, c)          sys_call(nr, a, b, c, 0, 0, 0)
+#define sys4(nr, a, b, c, d)       sys_call(nr, a, b, c, d, 0, 0)
+#define sys5(nr, a, b, c, d, e)    sys_call(nr, a, b, c, d, e, 0)
+#define sys6(nr, a, b, c, d, e, f) sys_call(nr, a, b, c, d, e, f)
+#elif defined(__x86_64__)
+#include "sys-x86_64.h"
+#elif defined(__aarch64__)
+#include "sys-aarch64.h"
+#else
+#error "no system calls for this architecture"
+#endif
+
+/* SYS2(setns, fd, kind): a result, or -errno. The kernel ignores the arguments that aren't given.
+ */
+#define SYS0(name)             sys0(__NR_##name)
+#define SYS1(name, a)          sys1(__NR_##name, (long)(a))
+#define SYS2(name, a, b)       sys2(__NR_##name, (long)(a), (long)(b))
+#define SYS3(name, a, b, c)    sys3(__NR_##name, (long)(a), (long)(b), (long)(c))
+#define SYS4(name, a, b, c, d) sys4(__NR_##name, (long)(a), (long)(b), (long)(c), (long)(d))
 #define SYS5(name, a, b, c, d, e) \
-	sys_call(__NR_##name, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
+	sys5(__NR_##name, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e))
 #define SYS6(name, a, b, c, d, e, f) \
-	sys_call(__NR_##name, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+	sys6(__NR_##name, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
 /* The kernel's layouts that its headers keep for the libc. */
 struct sys_msghdr {

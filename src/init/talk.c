@@ -37,7 +37,7 @@ void talk_error(long err)
 
 	if (G.report_fd < 0)
 		return;
-	m.call = (uint32_t)G.call;
+	m.call = (uint32_t)sys_failed;
 	for (unsigned i = 0; i < sizeof(m.text); i++)
 		m.text[i] = G.detail[i];
 	talk_send(G.report_fd, &m, -1);

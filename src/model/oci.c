@@ -15,8 +15,8 @@ static const struct json_field box_fields[] = {
 };
 
 static const struct json_field user_fields[] = {
-	J_ROW_U32(struct oci_user, uid, "uid", 0),
-	J_ROW_U32(struct oci_user, gid, "gid", 0),
+	J_ROW_U32(struct oci_user, uid, "uid", J_KEEP),
+	J_ROW_U32(struct oci_user, gid, "gid", J_KEEP),
 	J_ROW_OPT(struct oci_user, umask, "umask", J_U32, uint32_t *, NULL),
 	J_ROW_LIST(struct oci_user, additional_gids, "additionalGids", J_U32, 0, uint32_t *, NULL),
 	J_ROW_IGNORED("username"),

@@ -13,23 +13,24 @@
 enum { WAIT_S = 10 };
 
 /* The state is JSON already, so it goes in as it is, last. */
-static void message(const struct notify_target *t, struct str *out)
+static void message(const struct oci_seccomp *s, const char *oci_version, pid_t pid,
+	const char *state, struct str *out)
 {
 	struct json_writer w = { .out = out };
 
 	json_w_object(&w);
 	json_w_key(&w, "ociVersion");
-	json_w_str(&w, t->oci_version);
+	json_w_str(&w, oci_version);
 	json_w_key(&w, "fds");
 	json_w_array(&w);
 	json_w_str(&w, "seccompFd");
 	json_w_array_end(&w);
 	json_w_key(&w, "pid");
-	json_w_i64(&w, t->pid);
+	json_w_i64(&w, pid);
 	json_w_key(&w, "metadata");
-	json_w_str(&w, t->metadata ? t->metadata : "");
+	json_w_str(&w, s->listener_metadata ? s->listener_metadata : "");
 	json_w_key(&w, "state");
-	str_add(out, t->state);
+	str_add(out, state);
 	str_add(out, "}");
 }
 
@@ -62,15 +63,19 @@ static int connect_to(const char *path, struct err *err)
 	return fd_take(&fd);
 }
 
-int notify_send(const struct notify_target *t, int listener_fd, struct err *err)
+int notify_send(const struct oci_seccomp *s, const char *oci_version, pid_t pid, const char *state,
+	int listener_fd, struct err *err)
 {
 	_str_ struct str text = { 0 };
 
-	message(t, &text);
+	message(s, oci_version, pid, state, &text);
 	if (str_ok(&text, err) < 0)
 		return -1;
 
-	_close_ int sock = connect_to(t->path, err);
+	if (!s->listener_path)
+		return err_set(err, ERR_INVALID, "listenerPath", "is needed for SCMP_ACT_NOTIFY");
+
+	_close_ int sock = connect_to(s->listener_path, err);
 
 	if (sock < 0)
 		return -1;
@@ -98,5 +103,6 @@ int notify_send(const struct notify_target *t, int listener_fd, struct err *err)
 	for (size_t sent = n < 0 ? 0 : (size_t)n; n >= 0 && sent < text.n;
 		sent += n < 0 ? 0 : (size_t)n)
 		n = send(sock, text.p + sent, text.n - sent, MSG_NOSIGNAL);
-	return n < 0 ? err_sys(err, errno, "sendmsg", "seccomp listener to %s", t->path) : 0;
+	return n < 0 ? err_sys(err, errno, "sendmsg", "seccomp listener to %s", s->listener_path)
+		     : 0;
 }

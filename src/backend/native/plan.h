@@ -27,6 +27,8 @@ struct plan_facts {
 	uint32_t preserve_fds;   /* LISTEN_FDS included */
 	uint32_t listen_fds;
 	const char *id;
+	uint64_t same_ns;        /* CLONE_NEW* of the joined namespaces that ctrctl itself is in */
+	bool kcore;              /* /proc/kcore is there */
 	/* The compiled seccomp filter; NULL while only explaining. */
 	const struct seccomp_filter *filter;
 };
@@ -71,9 +73,11 @@ struct plan_step {
 	int source, source2;      /* index into sources, or -1; source2: OP_MASK's second fd (goes to c) */
 	const void *s1, *s2, *s3; /* text when the length is 0, else a blob of so many bytes */
 	size_t n1, n2, n3;
+	const char *tail; /* OP_HOOK: the state after the pid, if it isn't the plan's state_tail (goes to c) */
 	uint64_t a, b, c;
 	const char *place;
-	bool target_kind_by_source; /* OP_ATTACH: STEP_MAKE_FILE or STEP_MAKE_DIR, whichever the opened source is */
+	bool target_kind_by_source; /* OP_ATTACH: STEP_MAKE_FILE or STEP_MAKE_DIR, whichever the opened source is;
+				       plan_pack() looks */
 };
 
 /* How the process comes to be; see ../../init/wire.h and spawn.c for the order of calls. */
@@ -102,14 +106,21 @@ struct plan {
 	const char *state_head, *state_tail;
 	uint32_t preserve_fds;
 	bool failed; /* memory ran out while building; plan_ok() says so */
+	struct plan_source scratch_source; /* what is handed out then */
+	struct plan_step scratch_step;
 };
 
 void plan_init(struct plan *, struct arena *);
 
-/* Both return a pointer to a zeroed entry with fds unset, or a scratch entry after memory ran out. */
+/* Both return a pointer to a zeroed entry with fds unset, or a scratch entry after memory ran out. It is valid until the next
+ * entry of its kind is added. */
 struct plan_source *plan_source(struct plan *, enum source_kind, const char *path, const char *place, int *ret_index);
 struct plan_step *plan_step(struct plan *, enum wire_op, const char *place);
 int plan_ok(const struct plan *, struct err *) _must_check_;
+
+/* The strings one after another with their NULs, as wire.h's lists are: memory of the plan and its length. NULL when n is 0 or
+ * memory ran out (plan_ok() says so). */
+const void *plan_list(struct plan *, const char *const *strings, size_t n, size_t *ret_size);
 
 /* Names of ops, flags and kinds for text, traces and errors. */
 const char *plan_op_name(enum wire_op);

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tables of the command line. What stands here is what exists. */
+#include "cli/cli.h"
+
+#define ROW(nm, c, k, m, v, h)                                        \
+	{                                                             \
+		(nm), (c), (k), offsetof(struct options, m), (v), (h) \
+	}
+#define FLAG(nm, c, m, h)    ROW(nm, c, OPT_BOOL, m, NULL, h)
+#define TEXT(nm, c, m, v, h) ROW(nm, c, OPT_STR, m, v, h)
+#define LIST(nm, c, m, v, h) ROW(nm, c, OPT_LIST, m, v, h)
+#define NUM(nm, c, m, v, h)  ROW(nm, c, OPT_U32, m, v, h)
+#define HELP                 FLAG("help", 'h', help, "show this text")
+
+const struct option_row global_options[] = {
+	TEXT("root", 0, root, "DIR", "folder of the containers' records (" CTR_ROOT_DEFAULT ")"),
+	TEXT("log", 0, log, "FILE", "append failures and notes to a file"),
+	TEXT("log-format", 0, log_format, "text|json", "form of the log (text)"),
+	TEXT("log-level", 0, log_level, "LEVEL", "error, warning, info or debug (info)"),
+	FLAG("debug", 0, debug, "the same as --log-level debug"),
+	TEXT("trace", 0, trace, "FILE",
+		"write the steps with their times, for Chrome's trace viewer"),
+	TEXT("cgroup-manager", 0, cgroup_manager, "NAME", "cgroupfs or disabled (cgroupfs)"),
+	FLAG("systemd-cgroup", 0, systemd_cgroup, NULL),
+	TEXT("rootless", 0, rootless, "BOOL", NULL),
+	TEXT("criu", 0, criu, "PATH", NULL),
+	FLAG("version", 'v', version, "show the version"),
+	HELP,
+	{ 0 },
+};
+
+#define CREATE_OPTIONS                                                                          \
+	TEXT("bundle", 'b', bundle, "DIR", "folder with config.json (the current one)"),        \
+		TEXT("config", 'f', config, "FILE", "another config.json than the bundle's"),   \
+		TEXT("console-socket", 0, console_socket, "PATH",                               \
+			"socket that gets the terminal's master"),                              \
+		TEXT("pidfd-socket", 0, pidfd_socket, "PATH",                                   \
+			"socket that gets a pidfd of the process"),                             \
+		TEXT("pid-file", 0, pid_file, "FILE", "write the process id to a file"),        \
+		FLAG("no-pivot", 0, no_pivot, "chroot instead of pivot_root"),                  \
+		FLAG("no-new-keyring", 0, no_new_keyring, "keep the caller's session keyring"), \
+		NUM("preserve-fds", 0, preserve_fds, "N", "pass on fds 3 to 2+N"), HELP
+
+static const struct option_row none[] = { HELP, { 0 } };
+static const struct option_row create_options[] = { CREATE_OPTIONS, { 0 } };
+static const struct option_row run_options[] = {
+	CREATE_OPTIONS,
+	FLAG("detach", 'd', detach, "return when the container runs"),
+	FLAG("keep", 0, keep, "don't delete the container after its end"),
+	FLAG("no-subreaper", 0, no_subreaper,
+		"don't adopt processes that the container leaves behind"),
+	{ 0 },
+};
+static const struct option_row exec_options[] = {
+	TEXT("process", 'p', process, "FILE", "process object to run; other options go over it"),
+	TEXT("console-socket", 0, console_socket, "PATH", "socket that gets the terminal's master"),
+	TEXT("pidfd-socket", 0, pidfd_socket, "PATH", "socket that gets a pidfd of the process"),
+	TEXT("cwd", 0, cwd, "DIR", "working directory"),
+	LIST("env", 'e', env, "NAME=VALUE", "add to the environment"),
+	FLAG("tty", 't', tty, "allocate a terminal"),
+	TEXT("user", 'u', user, "UID[:GID]", "numbers of the user and the group"),
+	LIST("additional-gids", 'g', additional_gids, "GID",
+		"supplementary group, may be repeated"),
+	FLAG("detach", 'd', detach, "return when the process runs"),
+	TEXT("pid-file", 0, pid_file, "FILE", "write the process id to a file"),
+	TEXT("process-label", 0, process_label, "LABEL", "SELinux label"),
+	TEXT("apparmor", 0, apparmor, "PROFILE", "AppArmor profile"),
+	FLAG("no-new-privs", 0, no_new_privs, "no privileges by set-id programs"),
+	LIST("cap", 'c', caps, "CAP_X", "add a capability, may be repeated"),
+	NUM("preserve-fds", 0, preserve_fds, "N", "pass on fds 3 to 2+N"),
+	TEXT("cgroup", 0, cgroup, "PATH", "group beneath the container's"),
+	FLAG("ignore-paused", 0, ignore_paused, "exec in a paused container too"),
+	FLAG("no-new-keyring", 0, no_new_keyring, "keep the caller's session keyring"),
+	HELP,
+	{ 0 },
+};
+static const struct option_row kill_options[] = {
+	FLAG("all", 'a', all, "every process of the container"), HELP, { 0 }
+};
+static const struct option_row delete_options[] = {
+	FLAG("force", 'f', force, "kill it first; an unknown id is success"),
+	HELP,
+	{ 0 },
+};
+static const struct option_row list_options[] = {
+	TEXT("format", 'f', format, "table|json", "form of the output (table)"),
+	FLAG("quiet", 'q', quiet, "only ids"),
+	HELP,
+	{ 0 },
+};
+static const struct option_row ps_options[] = {
+	TEXT("format", 'f', format, "table|json", "form of the output (table)"),
+	HELP,
+	{ 0 },
+};
+static const struct option_row spec_options[] = {
+	TEXT("bundle", 'b', bundle, "DIR", "folder to write config.json to (the current one)"),
+	FLAG("rootless", 0, spec_rootless, NULL),
+	HELP,
+	{ 0 },
+};
+static const struct option_row explain_options[] = {
+	TEXT("bundle", 'b', bundle, "DIR", "folder with config.json (the current one)"),
+	TEXT("config", 'f', config, "FILE", "another config.json than the bundle's"),
+	FLAG("no-pivot", 0, no_pivot, "chroot instead of pivot_root"),
+	FLAG("no-new-keyring", 0, no_new_keyring, "keep the caller's session keyring"),
+	HELP,
+	{ 0 },
+};
+static const struct option_row update_options[] = {
+	TEXT("resources", 'r', resources, "FILE|-",
+		"linux.resources as JSON; other options go over it"),
+	TEXT("blkio-weight", 0, blkio_weight, "N", "10 to 1000"),
+	TEXT("cpu-period", 0, cpu_period, "US", "CFS period in microseconds"),
+	TEXT("cpu-quota", 0, cpu_quota, "US", "CFS quota in microseconds, -1: none"),
+	TEXT("cpu-burst", 0, cpu_burst, "US", "CFS burst in microseconds"),
+	TEXT("cpu-share", 0, cpu_share, "N", "CPU shares, 2 to 262144"),
+	TEXT("cpu-rt-period", 0, cpu_rt_period, "US", NULL),
+	TEXT("cpu-rt-runtime", 0, cpu_rt_runtime, "US", NULL),
+	TEXT("cpu-idle", 0, cpu_idle, "0|1", "run only when nobody else wants to"),
+	TEXT("cpuset-cpus", 0, cpuset_cpus, "LIST", "CPUs: 0-2,4"),
+	TEXT("cpuset-mems", 0, cpuset_mems, "LIST", "memory nodes"),
+	TEXT("memory", 0, memory, "BYTES", "memory limit: 64m, -1: none"),
+	TEXT("memory-reservation", 0, memory_reservation, "BYTES",
+		"memory that isn't reclaimed from"),
+	TEXT("memory-swap", 0, memory_swap, "BYTES",
+		"memory and swap together, -1: no limit of swap"),
+	TEXT("kernel-memory", 0, kernel_memory, "BYTES", NULL),
+	TEXT("kernel-memory-tcp", 0, kernel_memory_tcp, "BYTES", NULL),
+	TEXT("pids-limit", 0, pids_limit, "N", "number of processes, -1: no limit"),
+	TEXT("l3-cache-schema", 0, l3_cache_schema, "TEXT", NULL),
+	TEXT("mem-bw-schema", 0, mem_bw_schema, "TEXT", NULL),
+	HELP,
+	{ 0 },
+};
+
+const struct command commands[] = {
+	{ "create", create_options, OPT_ANYWHERE, 1, 1, verb_create, "ID",
+		"make a container, ready to start", true, 1 },
+	{ "start", none, OPT_ANYWHERE, 1, 1, verb_start, "ID",
+		"let a created container's program run", false, 1 },
+	{ "run", run_options, OPT_ANYWHERE, 1, 1, verb_run, "ID", "create, start, wait and delete",
+		true, 1 },
+	{ "state", none, OPT_ANYWHERE, 1, 1, verb_state, "ID",
+		"show the state of a container as JSON", false, 1 },
+	{ "exec", exec_options, OPT_FIRST, 1, -1, verb_exec, "ID [COMMAND...]",
+		"run another process in a container", true, 255 },
+	{ "list", list_options, OPT_ANYWHERE, 0, 0, verb_list, "", "show all containers", false,
+		1 },
+	{ "ps", ps_options, OPT_FIRST, 1, -1, verb_ps, "ID [PS OPTIONS...]",
+		"show the processes of a container", false, 1 },
+	{ "kill", kill_options, OPT_FIRST, 1, 2, verb_kill, "ID [SIGNAL]",
+		"send a signal (SIGTERM)", false, 1 },
+	{ "delete", delete_options, OPT_ANYWHERE, 1, 1, verb_delete, "ID", "remove a container",
+		false, 1 },
+	{ "pause", none, OPT_ANYWHERE, 1, 1, verb_pause, "ID", "freeze a container", false, 1 },
+	{ "resume", none, OPT_ANYWHERE, 1, 1, verb_resume, "ID", "let a paused container go on",
+		false, 1 },
+	{ "update", update_options, OPT_ANYWHERE, 1, 1, verb_update, "ID",
+		"change the limits of a container", false, 1 },
+	{ "spec", spec_options, OPT_ANYWHERE, 0, 0, verb_spec, "",
+		"write a config.json to start from", false, 1 },
+	{ "features", none, OPT_ANYWHERE, 0, 0, verb_features, "",
+		"show what this runtime can do, as JSON", false, 1 },
+	{ "explain", explain_options, OPT_ANYWHERE, 0, 1, verb_explain, "[ID]",
+		"show what create would do, step by step", false, 1 },
+	{ 0 },
+};

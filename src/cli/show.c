@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* state and list. */
+#include "cli/cli.h"
+
+#include "base/json.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static void close_container(struct ctr_container **c)
+{
+	*c = ctr_container_close(*c);
+}
+
+static int shown_pid(const struct ctr_record *r, enum ctr_status status)
+{
+	return status == CTR_STOPPED ? 0 : r->pid;
+}
+
+/* The state object of the runtime specification, with the members that engines add to it. */
+static void write_state(struct json_writer *w, const struct ctr_record *r, enum ctr_status status)
+{
+	const struct {
+		const char *key, *value;
+	} texts[] = { { "status", ctr_status_name(status) }, { "bundle", r->bundle },
+		{ "rootfs", r->rootfs }, { "created", r->created } };
+
+	json_w_object(w);
+	json_w_key(w, "ociVersion");
+	json_w_str(w, r->oci_version ? r->oci_version : "");
+	json_w_key(w, "id");
+	json_w_str(w, r->id);
+	json_w_key(w, "pid");
+	json_w_i64(w, shown_pid(r, status));
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		json_w_key(w, texts[i].key);
+		json_w_str(w, texts[i].value ? texts[i].value : "");
+	}
+	if (r->annotations.n) {
+		json_w_key(w, "annotations");
+		json_w_object(w);
+		for (size_t i = 0; i < r->annotations.n; i++) {
+			json_w_key(w, r->annotations.items[i].key);
+			json_w_str(w, r->annotations.items[i].value);
+		}
+		json_w_object_end(w);
+	}
+	json_w_key(w, "owner");
+	json_w_str(w, r->owner ? r->owner : "");
+	json_w_object_end(w);
+}
+
+int verb_state(struct cli *c, struct err *err)
+{
+	_cleanup_(close_container) struct ctr_container *k =
+		ctr_container_open(c->engine, c->args[0], CTR_READ, err);
+	_str_ struct str out = { 0 };
+	struct json_writer w = { .out = &out, .indent = 2 };
+	enum ctr_status status;
+
+	if (!k || ctr_container_status(k, &status, err) < 0)
+		return -1;
+	write_state(&w, ctr_container_record(k), status);
+	str_add(&out, "\n");
+	return print_out(&out, err);
+}
+
+/* ---- list
+ * ------------------------------------------------------------------------------------------------
+ */
+
+enum { COLUMNS = 6, CELL_MAX = 4096 };
+
+struct table {
+	struct arena *arena;
+	const char *(*rows)[COLUMNS];
+	size_t n, cap;
+};
+
+static int table_add(struct table *t, const char *const cells[COLUMNS], struct err *err)
+{
+	if (t->n == t->cap) {
+		size_t cap = t->cap ? t->cap * 2 : 16;
+		const char *(*more)[COLUMNS] = arena_array(t->arena, cap, sizeof(*more));
+
+		if (!more)
+			return err_nomem(err);
+		if (t->n)
+			memcpy(more, t->rows, t->n * sizeof(*more));
+		t->rows = more;
+		t->cap = cap;
+	}
+	for (size_t i = 0; i < COLUMNS; i++)
+		t->rows[t->n][i] = arena_strdup(t->arena, cells[i] ? cells[i] : "");
+	t->n++;
+	return arena_failed(t->arena) ? err_nomem(err) : 0;
+}
+
+static void table_print(const struct table *t, struct str *out)
+{
+	size_t width[COLUMNS] = { 11, 11, 11, 11, 11, 0 };
+
+	for (size_t i = 0; i < t->n; i++) {
+		for (size_t j = 0; j + 1 < COLUMNS; j++)
+			width[j] = MAX(width[j], strlen(t->rows[i][j]));
+	}
+	for (size_t i = 0; i < t->n; i++) {
+		for (size_t j = 0; j + 1 < COLUMNS; j++)
+			str_printf(out, "%-*s ", (int)width[j], t->rows[i][j]);
+		str_printf(out, "%s\n", t->rows[i][COLUMNS - 1]);
+	}
+}
+
+struct listing {
+	struct table table;
+	struct json_writer json;
+	struct str *out;
+	enum { LIST_TABLE, LIST_JSON, LIST_IDS } how;
+};
+
+static int list_one(void *arg, const struct ctr_record *r, enum ctr_status status, struct err *err)
+{
+	struct listing *l = arg;
+	char pid[16];
+
+	snprintf(pid, sizeof(pid), "%d", shown_pid(r, status));
+	const char *const cells[COLUMNS] = { r->id, pid, ctr_status_name(status), r->bundle,
+		r->created, r->owner };
+
+	if (l->how == LIST_TABLE)
+		return table_add(&l->table, cells, err);
+	if (l->how == LIST_JSON)
+		write_state(&l->json, r, status);
+	else
+		str_printf(l->out, "%s\n", r->id);
+	return 0;
+}
+
+int verb_list(struct cli *c, struct err *err)
+{
+	static const char *const head[COLUMNS] = { "ID", "PID", "STATUS", "BUNDLE", "CREATED",
+		"OWNER" };
+	_str_ struct str out = { 0 };
+	struct listing l = { .table = { .arena = c->arena }, .json = { .out = &out }, .out = &out };
+
+	if (c->o.quiet)
+		l.how = LIST_IDS;
+	else if (str_eq(c->o.format, "json"))
+		l.how = LIST_JSON;
+	else if (c->o.format && !str_eq(c->o.format, "table"))
+		return err_set(err, ERR_USAGE, NULL,
+			"invalid format option \"%s\": table and json are known", c->o.format);
+	if (l.how == LIST_JSON)
+		json_w_array(&l.json);
+	if (l.how == LIST_TABLE && table_add(&l.table, head, err) < 0)
+		return -1;
+	if (ctr_list(c->engine, list_one, &l, err) < 0)
+		return -1;
+	if (l.how == LIST_TABLE)
+		table_print(&l.table, &out);
+	if (l.how == LIST_JSON) {
+		json_w_array_end(&l.json);
+		str_add(&out, "\n");
+	}
+	return print_out(&out, err);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kill, delete, pause, resume. */
+#include "cli/cli.h"
+
+#include "model/signals.h"
+
+#include <signal.h>
+
+static void close_container(struct ctr_container **c)
+{
+	*c = ctr_container_close(*c);
+}
+#define _handle_ _cleanup_(close_container)
+
+int verb_kill(struct cli *c, struct err *err)
+{
+	_handle_ struct ctr_container *k = NULL;
+	int signo = SIGTERM;
+
+	if (c->args[1] && signal_parse(c->args[1], &signo, err) < 0)
+		return -1;
+	k = ctr_container_open(c->engine, c->args[0], CTR_READ, err);
+	return k ? ctr_container_kill(k, signo, c->o.all, err) : -1;
+}
+
+int verb_delete(struct cli *c, struct err *err)
+{
+	return ctr_delete(c->engine, c->args[0], c->o.force, err);
+}
+
+int verb_pause(struct cli *c, struct err *err)
+{
+	_handle_ struct ctr_container *k =
+		ctr_container_open(c->engine, c->args[0], CTR_CHANGE, err);
+
+	return k ? ctr_container_pause(k, err) : -1;
+}
+
+int verb_resume(struct cli *c, struct err *err)
+{
+	_handle_ struct ctr_container *k =
+		ctr_container_open(c->engine, c->args[0], CTR_CHANGE, err);
+
+	return k ? ctr_container_resume(k, err) : -1;
+}

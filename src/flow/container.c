@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What can be done with a container that is there. */
+#include "base/log.h"
+#include "flow/flow.h"
+#include "model/oci.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- the handle
+ * ------------------------------------------------------------------------------------------ */
+
+struct ctr_container *container_new(struct ctr_engine *e, struct err *err)
+{
+	struct ctr_container *c = calloc(1, sizeof(*c));
+
+	if (c)
+		c->arena = arena_new();
+	if (!c || !c->arena) {
+		free(c);
+		err_nomem(err);
+		return NULL;
+	}
+	c->engine = e;
+	c->box = (struct store_box)STORE_BOX_INIT;
+	return c;
+}
+
+struct ctr_container *ctr_container_close(struct ctr_container *c)
+{
+	if (c) {
+		/* By name, not by closing: a process that was started may hold a copy of the fd
+		 * until its exec. */
+		if (c->locked)
+			store_unlock(&c->box);
+		store_box_close(&c->box);
+		arena_free(c->arena);
+		free(c);
+	}
+	return NULL;
+}
+
+struct ctr_container *ctr_container_open(
+	struct ctr_engine *e, const char *id, enum ctr_access access, struct err *err)
+{
+	_container_ struct ctr_container *c = container_new(e, err);
+
+	if (!c || store_check_id(id, err) < 0 || engine_store(e, STORE_FIND, err) < 0 ||
+		store_find(&e->store, id, &c->box, err) < 0)
+		return NULL;
+	if (access == CTR_CHANGE) {
+		if (store_lock(&c->box, id, e->lock_timeout_ms, err) < 0)
+			return NULL;
+		c->locked = true;
+	}
+	if (store_load(&c->box, id, c->arena, &c->rec, err) < 0)
+		return NULL;
+	c->backend = find_backend(e, c->rec.backend, err);
+	return c->backend ? take(c) : NULL;
+}
+
+void ctr_container_unlock(struct ctr_container *c)
+{
+	if (c->locked)
+		store_unlock(&c->box);
+	c->locked = false;
+}
+
+int ctr_container_lock(struct ctr_container *c, struct err *err)
+{
+	if (c->locked)
+		return 0;
+	if (store_lock(&c->box, c->rec.id, c->engine->lock_timeout_ms, err) < 0)
+		return -1;
+	c->locked = true;
+	return 0;
+}
+
+const struct ctr_record *ctr_container_record(const struct ctr_container *c)
+{
+	return &c->rec;
+}
+
+/* 1 when the record is of this boot, so that its pid and cgroup mean something. */
+static int same_boot(struct ctr_container *c, struct err *err)
+{
+	if (engine_boot_id(c->engine, err) < 0)
+		return -1;
+	return str_eq(c->rec.boot_id, c->engine->boot_id);
+}
+
+int ctr_container_status(struct ctr_container *c, enum ctr_status *ret, struct err *err)
+{
+	int here = same_boot(c, err);
+
+	if (here < 0)
+		return -1;
+	if (!here || c->gone) {
+		*ret = CTR_STOPPED;
+		return 0;
+	}
+	/* Being made as long as its maker holds the lock; otherwise the maker died over it. */
+	if (c->rec.phase == CTR_CREATING) {
+		*ret = !c->locked && store_is_locked(&c->box) ? CTR_CREATING : CTR_STOPPED;
+		return 0;
+	}
+	return c->backend->status(&c->rec, c->box.fd, ret, err);
+}
+
+static int allow(struct ctr_container *c, enum verb verb, struct err *err)
+{
+	enum ctr_status status;
+
+	if (ctr_container_status(c, &status, err) < 0)
+		return -1;
+	return lifecycle_check(verb, status, c->rec.id, err);
+}
+
+static int unsupported(const struct ctr_container *c, const char *what, struct err *err)
+{
+	return err_set(err, ERR_UNSUPPORTED, c->backend->name, "this backend can't %s", what);
+}
+
+/* ---- verbs
+ * -----------------------------------------------------------------------------------------------
+ */
+
+int ctr_container_start(struct ctr_container *c, struct ctr_trace *trace, struct err *err)
+{
+	const uint64_t begin = ctr_trace_now();
+	const struct oci_spec *spec = NULL;
+	int r;
+
+	if (ctr_container_lock(c, err) < 0 || allow(c, VERB_START, err) < 0)
+		return -1;
+	if (c->rec.has_start_hooks) {
+		spec = bundle_stored(c, err);
+		if (!spec)
+			return -1;
+	}
+	r = c->backend->start(&c->rec, c->box.fd, spec, trace, err);
+	ctr_trace_add(trace, r < 0 ? "start (failed)" : "start", c->rec.id, getpid(), begin,
+		ctr_trace_now());
+	return r;
+}
+
+int ctr_container_kill(struct ctr_container *c, int signo, bool all, struct err *err)
+{
+	int here = same_boot(c, err);
+
+	if (here < 0)
+		return -1;
+	if (!all && allow(c, VERB_KILL, err) < 0)
+		return -1;
+	if (!here)
+		return 0;
+	if (c->backend->signal(&c->rec, signo, all, err) == 0)
+		return 0;
+	if (err->code != ERR_STATE)
+		return -1;
+	/* It ended between the look and the signal. */
+	return all ? 0 : lifecycle_check(VERB_KILL, CTR_STOPPED, c->rec.id, err);
+}
+
+int ctr_container_pause(struct ctr_container *c, struct err *err)
+{
+	if (!c->backend->pause)
+		return unsupported(c, "pause", err);
+	if (ctr_container_lock(c, err) < 0 || allow(c, VERB_PAUSE, err) < 0)
+		return -1;
+	return c->backend->pause(&c->rec, err);
+}
+
+int ctr_container_resume(struct ctr_container *c, struct err *err)
+{
+	if (!c->backend->resume)
+		return unsupported(c, "resume", err);
+	if (ctr_container_lock(c, err) < 0 || allow(c, VERB_RESUME, err) < 0)
+		return -1;
+	return c->backend->resume(&c->rec, err);
+}
+
+int ctr_container_update(struct ctr_container *c, const struct oci_resources *res, struct err *err)
+{
+	if (!c->backend->update)
+		return unsupported(c, "update", err);
+	if (ctr_container_lock(c, err) < 0 || allow(c, VERB_UPDATE, err) < 0)
+		return -1;
+	return c->backend->update(&c->rec, res, err);
+}
+
+int ctr_container_pids(struct ctr_container *c, pid_t **ret, size_t *ret_n, struct err *err)
+{
+	int here = same_boot(c, err);
+
+	if (here < 0)
+		return -1;
+	if (!c->backend->pids)
+		return unsupported(c, "list processes", err);
+	*ret = NULL;
+	*ret_n = 0;
+	return here ? c->backend->pids(&c->rec, ret, ret_n, err) : 0;
+}
+
+/* ---- delete
+ * ---------------------------------------------------------------------------------------------- */
+
+/* The spec for the poststop hooks, NULL without any. A forced delete goes on without them. */
+static int poststop_spec(
+	struct ctr_container *c, bool force, const struct oci_spec **ret, struct err *err)
+{
+	char line[1024];
+
+	*ret = NULL;
+	if (!c->rec.has_poststop || !c->backend->after)
+		return 0;
+	*ret = bundle_stored(c, err);
+	if (*ret || !force)
+		return *ret ? 0 : -1;
+	err_line(err, line, sizeof(line));
+	log_warn("delete %s: the poststop hooks can't be run: %s", c->rec.id, line);
+	return 0;
+}
+
+/* A record of another boot names pids, cgroups and files that are somebody else's by now. */
+static void forget_boot(struct ctr_container *c)
+{
+	c->rec.pid = 0;
+	c->rec.start_time = 0;
+	c->rec.cgroup = NULL;
+	c->rec.cgroup_made = false;
+}
+
+int ctr_container_delete(struct ctr_container *c, bool force, struct err *err)
+{
+	const struct oci_spec *spec;
+	int here;
+
+	if (ctr_container_lock(c, err) < 0)
+		return -1;
+	here = same_boot(c, err);
+	if (here < 0 || (!force && allow(c, VERB_DELETE, err) < 0) ||
+		poststop_spec(c, force, &spec, err) < 0)
+		return -1;
+	if (!here)
+		forget_boot(c);
+	if (c->backend->destroy(&c->rec, c->box.fd, err) < 0)
+		return -1;
+	if (store_remove(&c->engine->store, c->rec.id, err) < 0)
+		return -1;
+	c->gone = true;
+	if (spec)
+		c->backend->after(&c->rec, spec);
+	return 0;
+}
+
+/* The record can't be read: all that is known is the id. */
+static int purge(struct ctr_engine *e, const char *id, struct err *err)
+{
+	_container_ struct ctr_container *c = container_new(e, err);
+
+	if (!c || store_find(&e->store, id, &c->box, err) < 0 ||
+		store_lock(&c->box, id, e->lock_timeout_ms, err) < 0)
+		return -1;
+	c->locked = true;
+	c->backend = e->backends[0];
+	c->rec = (struct ctr_record){ .id = id,
+		.backend = c->backend->name,
+		.phase = CTR_CREATING,
+		.cgroup_manager = e->cgroup_manager };
+	if (engine_boot_id(e, err) < 0)
+		return -1;
+	c->rec.boot_id = e->boot_id;
+	if (c->backend->destroy(&c->rec, c->box.fd, err) < 0)
+		return -1;
+	return store_remove(&e->store, id, err);
+}
+
+int ctr_delete(struct ctr_engine *e, const char *id, bool force, struct err *err)
+{
+	_container_ struct ctr_container *c = ctr_container_open(e, id, CTR_CHANGE, err);
+
+	if (c)
+		return ctr_container_delete(c, force, err);
+	if (!force || store_check_id(id, err) < 0)
+		return -1;
+	if (err->code == ERR_INVALID && purge(e, id, err) == 0)
+		return 0;
+	return err->code == ERR_NOT_FOUND ? 0 : -1;
+}
+
+/* ---- all of them
+ * ----------------------------------------------------------------------------------------- */
+
+static int visit(struct ctr_engine *e, const char *id,
+	int (*fn)(void *, const struct ctr_record *, enum ctr_status, struct err *), void *arg,
+	struct err *err)
+{
+	struct err why = ERR_INIT;
+	_container_ struct ctr_container *c = ctr_container_open(e, id, CTR_READ, &why);
+	enum ctr_status status;
+	char line[1024];
+
+	if (c && ctr_container_status(c, &status, &why) == 0)
+		return fn(arg, &c->rec, status, err);
+	if (why.code != ERR_NOT_FOUND) {
+		err_line(&why, line, sizeof(line));
+		log_warn("list: %s: %s", id, line);
+	}
+	return 0;
+}
+
+int ctr_list(struct ctr_engine *e,
+	int (*fn)(void *, const struct ctr_record *, enum ctr_status, struct err *), void *arg,
+	struct err *err)
+{
+	_arena_ struct arena *a = arena_new();
+	const char **ids;
+	size_t n;
+
+	if (!a)
+		return err_nomem(err);
+	if (engine_store(e, STORE_FIND, err) < 0 || store_list(&e->store, a, &ids, &n, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		if (visit(e, ids[i], fn, arg, err) < 0)
+			return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The operation itself: validate, select, check, reserve the record, create, save; and the way
+ * back. */
+#include "flow/flow.h"
+
+#include "base/log.h"
+#include "model/oci.h"
+
+#include <string.h>
+#include <unistd.h>
+
+enum { LOCK_TIMEOUT_MS = 10000 };
+
+/* ---- the engine
+ * ---------------------------------------------------------------------------------------- */
+
+struct ctr_engine *ctr_engine_open(const struct ctr_engine_options *o, struct err *err)
+{
+	struct ctr_engine *e = calloc(1, sizeof(*e));
+
+	if (e)
+		e->root = strdup(o->root ? o->root : CTR_ROOT_DEFAULT);
+	if (!e || !e->root) {
+		free(e);
+		err_nomem(err);
+		return NULL;
+	}
+	e->backends = o->backends;
+	e->cgroup_manager = o->cgroup_manager;
+	e->lock_timeout_ms = o->lock_timeout_ms ? o->lock_timeout_ms : LOCK_TIMEOUT_MS;
+	e->store = (struct store)STORE_INIT;
+	return e;
+}
+
+struct ctr_engine *ctr_engine_close(struct ctr_engine *e)
+{
+	if (e) {
+		store_close(&e->store);
+		free(e->root);
+		free(e);
+	}
+	return NULL;
+}
+
+int engine_store(struct ctr_engine *e, enum store_open how, struct err *err)
+{
+	return e->store.fd >= 0 ? 0 : store_open(e->root, how, &e->store, err);
+}
+
+int engine_boot_id(struct ctr_engine *e, struct err *err)
+{
+	return *e->boot_id ? 0 : proc_boot_id(e->boot_id, err);
+}
+
+/* ---- create
+ * ---------------------------------------------------------------------------------------------- */
+
+/* Called by the backend. What it has put in may live no longer than its own call; the record lives
+ * on. */
+static int save_phase(void *arg, const struct ctr_record *r, struct err *err)
+{
+	struct ctr_container *c = arg;
+
+	if (r->cgroup) {
+		const char *kept = arena_strdup(c->arena, r->cgroup);
+
+		if (!kept)
+			return err_nomem(err);
+		c->rec.cgroup = kept;
+	}
+	return store_save(&c->box, r, err);
+}
+
+/* The record as it is before the first side effect. */
+static int fill_record(struct ctr_container *c, const struct ctr_create *req,
+	const struct bundle *b, struct err *err)
+{
+	const struct oci_hooks *hooks = b->spec->hooks;
+	struct ctr_record *r = &c->rec;
+	char now[PROC_TIME_MAX];
+
+	if (engine_boot_id(c->engine, err) < 0)
+		return -1;
+	r->id = arena_strdup(c->arena, req->id);
+	r->oci_version = b->spec->oci_version;
+	r->backend = c->backend->name;
+	r->bundle = b->path;
+	r->rootfs = b->rootfs;
+	r->created = arena_strdup(c->arena, proc_now(now));
+	r->owner = geteuid() == 0 ? "root" : arena_printf(c->arena, "%u", (unsigned)geteuid());
+	r->boot_id = c->engine->boot_id;
+	r->annotations = b->spec->annotations;
+	r->phase = CTR_CREATING;
+	r->cgroup_manager = c->engine->cgroup_manager;
+	r->has_start_hooks = hooks && hooks->n_poststart > 0;
+	r->has_poststop = hooks && hooks->n_poststop > 0;
+	return arena_failed(c->arena) ? err_nomem(err) : 0;
+}
+
+static int reserve(struct ctr_container *c, const struct bundle *b, struct err *err)
+{
+	struct ctr_engine *e = c->engine;
+
+	if (engine_store(e, STORE_MAKE, err) < 0 ||
+		store_claim(&e->store, c->rec.id, &c->box, err) < 0)
+		return -1;
+	c->locked = true;
+	if (store_save(&c->box, &c->rec, err) == 0 &&
+		store_save_config(&c->box, b->text, b->n, err) == 0)
+		return 0;
+	struct err again = ERR_INIT;
+	if (store_remove(&e->store, c->rec.id, &again) < 0)
+		log_warn("%s: its folder couldn't be removed", c->rec.id);
+	return -1;
+}
+
+static int make(struct ctr_container *c, const struct ctr_input *in, const struct ctr_create *req,
+	struct err *err)
+{
+	const struct ctr_save save = { save_phase, c };
+
+	if (c->backend->create(in, &c->rec, &save, err) < 0)
+		return -1;
+	if (req->pid_file && pid_file_write(req->pid_file, c->rec.pid, err) < 0)
+		return -1;
+	if (c->rec.phase == CTR_CREATED)
+		return 0;
+	c->rec.phase = CTR_CREATED;
+	return store_save(&c->box, &c->rec, err);
+}
+
+/* Undoes a create that failed: the same as a delete. What can't be undone keeps its record, so that
+ * it can be found. */
+static void undo(struct ctr_container *c, const struct bundle *b)
+{
+	struct err err = ERR_INIT;
+	char line[1024];
+
+	if (c->backend->destroy(&c->rec, c->box.fd, &err) < 0 ||
+		store_remove(&c->engine->store, c->rec.id, &err) < 0) {
+		err_line(&err, line, sizeof(line));
+		log_warn("%s couldn't be cleaned up: %s; try: ctrctl delete --force %s", c->rec.id,
+			line, c->rec.id);
+		return;
+	}
+	if (c->rec.has_poststop && c->backend->after)
+		c->backend->after(&c->rec, b->spec);
+}
+
+static void fill_input(const struct ctr_container *c, const struct ctr_create *req,
+	const struct bundle *b, struct ctr_input *in)
+{
+	*in = (struct ctr_input){
+		.id = req->id,
+		.bundle = b->path,
+		.spec = b->spec,
+		.attach = req->attach,
+		.dir_fd = FD_NONE,
+		.cache_fd = FD_NONE,
+		.cgroup_manager = c->engine->cgroup_manager,
+		.no_pivot = req->no_pivot,
+		.no_new_keyring = req->no_new_keyring,
+		.trace = req->trace,
+	};
+}
+
+/* What can be known before anything is touched. */
+static int prepare(struct ctr_container *c, const struct ctr_create *req, struct bundle *b,
+	struct ctr_input *in, struct err *err)
+{
+	if (store_check_id(req->id, err) < 0 || bundle_open(req, c->arena, b, err) < 0)
+		return -1;
+	c->backend = select_backend(c->engine, err);
+	if (!c->backend)
+		return -1;
+	fill_input(c, req, b, in);
+	return c->backend->check(in, err);
+}
+
+struct ctr_container *ctr_container_create(
+	struct ctr_engine *e, const struct ctr_create *req, struct err *err)
+{
+	_container_ struct ctr_container *c = container_new(e, err);
+	const uint64_t begin = ctr_trace_now();
+	_close_ int cache = FD_NONE;
+	struct ctr_input in;
+	struct bundle b;
+	int r;
+
+	if (!c || prepare(c, req, &b, &in, err) < 0 || fill_record(c, req, &b, err) < 0 ||
+		reserve(c, &b, err) < 0)
+		return NULL;
+	ctr_trace_add(
+		req->trace, "read, check, reserve", req->id, getpid(), begin, ctr_trace_now());
+	cache = store_cache(&e->store);
+	in.dir_fd = c->box.fd;
+	in.cache_fd = cache;
+	r = make(c, &in, req, err);
+	if (r < 0)
+		undo(c, &b);
+	ctr_trace_add(req->trace, r < 0 ? "create (failed)" : "create", req->id, getpid(), begin,
+		ctr_trace_now());
+	return r < 0 ? NULL : take(c);
+}
+
+int ctr_explain(
+	struct ctr_engine *e, const struct ctr_create *req, char **ret_text, struct err *err)
+{
+	_container_ struct ctr_container *c = container_new(e, err);
+	struct ctr_input in;
+	struct bundle b;
+
+	if (!c || prepare(c, req, &b, &in, err) < 0)
+		return -1;
+	if (!c->backend->explain)
+		return err_set(
+			err, ERR_UNSUPPORTED, c->backend->name, "this backend can't explain");
+	return c->backend->explain(&in, ret_text, err);
+}

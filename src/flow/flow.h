@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of flow share: engine, handle, bundle, and the table of what is allowed when. */
+#ifndef FLOW_FLOW_H
+#define FLOW_FLOW_H
+
+#include "base/arena.h"
+#include "base/proc.h"
+#include "ctrctl/engine.h"
+#include "store/containers.h"
+
+struct ctr_engine {
+	char *root;
+	const struct ctr_backend *const *backends;
+	int cgroup_manager;
+	unsigned lock_timeout_ms;
+	struct store store;
+	char boot_id[PROC_BOOT_ID_MAX]; /* empty until asked for */
+};
+
+struct ctr_container {
+	struct ctr_engine *engine;
+	struct arena *arena;
+	const struct ctr_backend *backend;
+	struct store_box box;
+	struct ctr_record rec;
+	bool locked, gone;
+};
+
+/* ---- engine.c ---- */
+int engine_store(struct ctr_engine *, enum store_open, struct err *) _must_check_;
+int engine_boot_id(struct ctr_engine *, struct err *) _must_check_;
+/* An empty handle with its arena, or NULL. */
+struct ctr_container *container_new(struct ctr_engine *, struct err *) _must_check_;
+static inline void container_close_p(struct ctr_container **c)
+{
+	ctr_container_close(*c);
+}
+#define _container_ _cleanup_(container_close_p)
+
+/* ---- select.c ---- */
+/* The way to make a new container. */
+const struct ctr_backend *select_backend(const struct ctr_engine *, struct err *) _must_check_;
+/* The one that made it; ERR_UNSUPPORTED when this program lacks it. */
+const struct ctr_backend *find_backend(
+	const struct ctr_engine *, const char *name, struct err *) _must_check_;
+
+/* ---- bundle.c ---- */
+struct bundle {
+	const char *path, *rootfs; /* absolute */
+	const char *text;          /* config.json as read */
+	size_t n;
+	const struct oci_spec *spec; /* checked */
+};
+/* All of it lives in the arena. */
+int bundle_open(
+	const struct ctr_create *, struct arena *, struct bundle *ret, struct err *) _must_check_;
+/* The config that the container was made from. */
+const struct oci_spec *bundle_stored(struct ctr_container *, struct err *) _must_check_;
+/* A terminal needs somebody who takes its other end, and the other way round. */
+int bundle_check_console(const struct ctr_attach *, bool terminal, struct err *) _must_check_;
+/* Digits without a newline, atomically. */
+int pid_file_write(const char *path, pid_t pid, struct err *) _must_check_;
+
+/* ---- lifecycle.c ---- */
+enum verb {
+	VERB_START,
+	VERB_KILL,
+	VERB_EXEC,
+	VERB_PAUSE,
+	VERB_RESUME,
+	VERB_UPDATE,
+	VERB_DELETE,
+	VERB_N,
+};
+/* 0, or ERR_STATE with the sentence for this pair. */
+int lifecycle_check(enum verb, enum ctr_status, const char *id, struct err *) _must_check_;
+
+#endif

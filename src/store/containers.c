@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/containers.h"
+
+#include "base/path.h"
+#include "base/str.h"
+#include "store/record.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { CONFIG_BYTES_MAX = 4 << 20, ID_MAX = 200 };
+
+#define BROKEN_HINT "what is left of the container can be removed with: ctrctl delete --force %s"
+
+/* ---- the root folder
+ * --------------------------------------------------------------------------------- */
+
+/* 1 when the opened folder is "/": asked for only when the spelling leaves room for it. */
+static bool is_slash(const char *path, const struct stat *st)
+{
+	const char *base = strrchr(path, '/');
+	struct stat slash;
+
+	base = base ? base + 1 : path;
+	if (*base && strcmp(base, ".") != 0 && strcmp(base, "..") != 0)
+		return false;
+	return stat("/", &slash) == 0 && slash.st_dev == st->st_dev && slash.st_ino == st->st_ino;
+}
+
+static int check_root(const char *path, int fd, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, errno, "fstat", "%s", path);
+	if (is_slash(path, &st))
+		return err_set(err, ERR_INVALID, path, "the root folder can't be \"/\"");
+	if (st.st_uid != geteuid())
+		return err_set(err, ERR_DENIED, path, "the root folder belongs to uid %u",
+			(unsigned)st.st_uid);
+	if (st.st_mode & 022)
+		return err_set(err, ERR_DENIED, path,
+			"the root folder can be written to by others (mode %04o)",
+			(unsigned)st.st_mode & 07777);
+	return 0;
+}
+
+int store_open(const char *path, enum store_open how, struct store *ret, struct err *err)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	_free_ char *clean = strdup(path);
+	_close_ int fd = FD_NONE;
+
+	if (!clean)
+		return err_nomem(err);
+	/* "link/" would be followed */
+	for (size_t n = strlen(clean); n > 1 && clean[n - 1] == '/'; n--)
+		clean[n - 1] = '\0';
+	if (!*clean)
+		return err_set(err, ERR_INVALID, "--root", "it is empty");
+	fd = open(clean, flags);
+	if (fd < 0 && errno == ENOENT) {
+		if (how == STORE_FIND) {
+			ret->fd = FD_NONE;
+			return 0;
+		}
+		if (path_make_dirs(clean, 0700, err) < 0)
+			return err_in(err, "root folder:");
+		fd = open(clean, flags);
+	}
+	if (fd < 0 && (errno == ELOOP || errno == ENOTDIR))
+		return err_set(err, ERR_DENIED, clean,
+			"the root folder isn't a folder of its own (a link or a file)");
+	if (fd < 0)
+		return err_sys(err, errno, "open", "root folder %s", clean);
+	if (check_root(clean, fd, err) < 0)
+		return -1;
+	ret->fd = fd_take(&fd);
+	return 0;
+}
+
+void store_close(struct store *s)
+{
+	s->fd = fd_close(s->fd);
+}
+
+void store_box_close(struct store_box *b)
+{
+	b->fd = fd_close(b->fd);
+}
+
+/* ---- ids and folders
+ * --------------------------------------------------------------------------------- */
+
+static bool id_byte(unsigned char c, bool first)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_' || c == '+' || c == '-' || (c == '.' && !first);
+}
+
+static bool id_is_valid(const char *id)
+{
+	size_t n = 0;
+
+	for (; id[n]; n++) {
+		if (n == ID_MAX || !id_byte((unsigned char)id[n], n == 0))
+			return false;
+	}
+	return n > 0;
+}
+
+int store_check_id(const char *id, struct err *err)
+{
+	if (id_is_valid(id))
+		return 0;
+	err_set(err, ERR_INVALID, id, "invalid container ID");
+	return err_hint(err,
+		"an id has 1 to %d letters, digits, \"_\", \"+\", \"-\" and \".\", and doesn't begin with \".\"",
+		ID_MAX);
+}
+
+static int not_found(const char *id, struct err *err)
+{
+	return err_set(err, ERR_NOT_FOUND, NULL, "container does not exist");
+}
+
+/* The folder is locked: is it still the one in the tree? */
+static int check_linked(const struct store_box *box, const char *id, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(box->fd, &st) < 0)
+		return err_sys(err, errno, "fstat", "folder of %s", id);
+	return st.st_nlink == 0 ? not_found(id, err) : 0;
+}
+
+int store_find(const struct store *s, const char *id, struct store_box *ret, struct err *err)
+{
+	int fd;
+
+	if (store_check_id(id, err) < 0)
+		return -1;
+	if (s->fd < 0)
+		return not_found(id, err);
+	fd = openat(s->fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		return not_found(id, err);
+	if (fd < 0)
+		return err_sys(err, errno, "open", "folder of %s", id);
+	ret->fd = fd;
+	return 0;
+}
+
+int store_claim(const struct store *s, const char *id, struct store_box *ret, struct err *err)
+{
+	struct store_box box = STORE_BOX_INIT;
+
+	if (store_check_id(id, err) < 0)
+		return -1;
+	if (mkdirat(s->fd, id, 0700) < 0) {
+		if (errno == EEXIST)
+			return err_set(
+				err, ERR_EXISTS, NULL, "container with given ID already exists");
+		return err_sys(err, errno, "mkdir", "folder of %s", id);
+	}
+	if (store_find(s, id, &box, err) < 0)
+		return -1;
+	/* Between the two calls a forced delete may have taken it for a left-over. */
+	if (flock(box.fd, LOCK_EX | LOCK_NB) < 0 || check_linked(&box, id, err) < 0) {
+		store_box_close(&box);
+		return err_set(err, ERR_STATE, NULL,
+			"another command removed the container while it was being made");
+	}
+	*ret = box;
+	return 0;
+}
+
+/* ---- the lock
+ * ---------------------------------------------------------------------------------------- */
+
+/* Finds who holds an flock on the folder. The kernel knows it best: nothing is written, so nothing
+ * can be stale. */
+static pid_t lock_holder(int fd)
+{
+	_fclose_ FILE *f = fopen("/proc/locks", "re");
+	unsigned maj, min;
+	unsigned long long ino;
+	struct stat st;
+	char line[256];
+	int pid;
+
+	if (!f || fstat(fd, &st) < 0)
+		return 0;
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%*u: FLOCK %*s WRITE %d %x:%x:%llu", &pid, &maj, &min, &ino) ==
+				4 &&
+			ino == st.st_ino && maj == major(st.st_dev) && min == minor(st.st_dev))
+			return pid;
+	}
+	return 0;
+}
+
+static int held(const struct store_box *box, const char *id, struct err *err)
+{
+	pid_t pid = lock_holder(box->fd);
+	_free_ char *path = strf("/proc/%d/cmdline", (int)pid);
+	_close_ int fd = path && pid > 0 ? open(path, O_RDONLY | O_CLOEXEC) : FD_NONE;
+	char cmd[80] = "";
+	ssize_t n = fd >= 0 ? read(fd, cmd, sizeof(cmd) - 1) : 0;
+
+	for (ssize_t i = 0; i + 1 < n; i++) {
+		if (!cmd[i])
+			cmd[i] = ' ';
+	}
+	if (pid > 0)
+		return err_set(err, ERR_TIMEOUT, NULL, "the container is held by pid %d (%s)",
+			(int)pid, *cmd ? cmd : "of unknown name");
+	return err_set(err, ERR_TIMEOUT, NULL, "the container is held by another command");
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+int store_lock(const struct store_box *box, const char *id, unsigned timeout_ms, struct err *err)
+{
+	const uint64_t end = now_ms() + timeout_ms;
+	struct timespec pause = { .tv_nsec = 500000 };
+
+	while (flock(box->fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return err_sys(err, errno, "flock", "folder of %s", id);
+		if (now_ms() >= end)
+			return held(box, id, err);
+		nanosleep(&pause, NULL);
+		pause.tv_nsec = MIN(pause.tv_nsec * 2, 20000000);
+	}
+	return check_linked(box, id, err);
+}
+
+void store_unlock(const struct store_box *box)
+{
+	flock(box->fd, LOCK_UN);
+}
+
+int store_is_locked(const struct store_box *box)
+{
+	if (flock(box->fd, LOCK_SH | LOCK_NB) < 0)
+		return 1;
+	flock(box->fd, LOCK_UN);
+	return 0;
+}
+
+/* ---- record and config
+ * ------------------------------------------------------------------------------- */
+
+int store_save(const struct store_box *box, const struct ctr_record *r, struct err *err)
+{
+	_str_ struct str text = { 0 };
+
+	record_write(r, &text);
+	if (str_ok(&text, err) < 0)
+		return -1;
+	if (file_replace(box->fd, "state.json", text.p, text.n, 0600, err) < 0)
+		return err_in(err, "record of %s:", r->id);
+	return 0;
+}
+
+static int broken(const char *id, struct err *err)
+{
+	err->code = ERR_INVALID;
+	err_in(err, "record of %s:", id);
+	return err_hint(err, BROKEN_HINT, id);
+}
+
+int store_load(const struct store_box *box, const char *id, struct arena *a, struct ctr_record *ret,
+	struct err *err)
+{
+	_free_ char *text = NULL;
+	struct ctr_record r;
+	size_t n = 0;
+
+	if (file_read(box->fd, "state.json", RECORD_BYTES_MAX, &text, &n, err) < 0) {
+		if (err->code == ERR_NOT_FOUND)
+			err_set(err, ERR_INVALID, "state.json", "it is missing");
+		return broken(id, err);
+	}
+	if (n == 0) {
+		err_set(err, ERR_INVALID, "state.json", "it is empty");
+		return broken(id, err);
+	}
+	if (record_read(text, n, a, &r, err) < 0)
+		return broken(id, err);
+	if (!str_eq(r.id, id)) {
+		err_set(err, ERR_INVALID, "id", "it belongs to another container: %.200s", r.id);
+		return broken(id, err);
+	}
+	*ret = r;
+	return 0;
+}
+
+int store_save_config(const struct store_box *box, const char *text, size_t n, struct err *err)
+{
+	_close_ int fd = openat(
+		box->fd, "config.json", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0 || fd_write_all(fd, text, n) < 0)
+		return err_sys(err, errno, "write", "copy of config.json");
+	return 0;
+}
+
+int store_load_config(
+	const struct store_box *box, const char *id, char **ret, size_t *ret_n, struct err *err)
+{
+	if (file_read(box->fd, "config.json", CONFIG_BYTES_MAX, ret, ret_n, err) == 0)
+		return 0;
+	if (err->code == ERR_NOT_FOUND)
+		err_set(err, ERR_INVALID, "config.json", "the container's copy of it is missing");
+	return broken(id, err);
+}
+
+int store_remove(const struct store *s, const char *id, struct err *err)
+{
+	static const char *const known[] = { "config.json", "state.json" };
+	char name[ID_MAX + sizeof("/config.json")];
+
+	if (store_check_id(id, err) < 0)
+		return -1;
+	if (s->fd < 0)
+		return 0;
+	/* The record goes last: until then a broken-off removal can be repeated. */
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		snprintf(name, sizeof(name), "%s/%s", id, known[i]);
+		if (unlinkat(s->fd, name, 0) < 0 && errno != ENOENT && errno != EISDIR &&
+			errno != EPERM)
+			return err_sys(err, errno, "unlink", "%s", name);
+	}
+	if (unlinkat(s->fd, id, AT_REMOVEDIR) == 0 || errno == ENOENT)
+		return 0;
+	return path_remove_tree(s->fd, id, err);
+}
+
+/* ---- all of them
+ * ------------------------------------------------------------------------------------- */
+
+struct ids {
+	const char **items;
+	size_t n, cap;
+};
+
+static int ids_add(struct ids *ids, const char *name, struct arena *a)
+{
+	if (ids->n == ids->cap) {
+		size_t cap = ids->cap ? ids->cap * 2 : 16;
+		const char **more = arena_array(a, cap, sizeof(*more));
+
+		if (!more)
+			return -1;
+		if (ids->n)
+			memcpy(more, ids->items, ids->n * sizeof(*more));
+		ids->items = more;
+		ids->cap = cap;
+	}
+	ids->items[ids->n] = arena_strdup(a, name);
+	return ids->items[ids->n++] ? 0 : -1;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+int store_list(
+	const struct store *s, struct arena *a, const char ***ret, size_t *ret_n, struct err *err)
+{
+	_closedir_ DIR *d = NULL;
+	struct ids ids = { 0 };
+	int fd;
+
+	*ret = NULL;
+	*ret_n = 0;
+	if (s->fd < 0)
+		return 0;
+	fd = openat(s->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, errno, "open", "root folder");
+	d = fdopendir(fd);
+	if (!d) {
+		fd_close(fd);
+		return err_nomem(err);
+	}
+	for (struct dirent *e; (e = readdir(d));) {
+		if ((e->d_type == DT_DIR || e->d_type == DT_UNKNOWN) && id_is_valid(e->d_name) &&
+			ids_add(&ids, e->d_name, a) < 0)
+			return err_nomem(err);
+	}
+	if (ids.n)
+		qsort(ids.items, ids.n, sizeof(*ids.items), by_name);
+	*ret = ids.items;
+	*ret_n = ids.n;
+	return 0;
+}
+
+int store_cache(const struct store *s)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	int fd = openat(s->fd, ".cache", flags);
+
+	if (fd < 0 && errno == ENOENT && mkdirat(s->fd, ".cache", 0700) == 0)
+		fd = openat(s->fd, ".cache", flags);
+	return fd < 0 ? FD_NONE : fd;
+}
