@@ -36,6 +36,7 @@ struct ctr_record {
 	bool cgroup_made;     /* ours to remove */
 	bool private_pid_ns;  /* init's death ends all of the container */
 	bool has_start_hooks, has_poststop; /* start and delete parse config.json only when they need to */
+	bool no_pivot, no_new_keyring; /* as create was told: the plan can be compiled again */
 	bool notify;          /* seccomp listener: start must hand it over */
 };
 

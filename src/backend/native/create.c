@@ -11,6 +11,7 @@
 #include "backend/native/seccomp.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "model/oci.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -39,6 +40,8 @@ static int step_facts(struct creation *c, struct err *err)
 {
 	const struct ctr_input *in = c->in;
 
+	c->rec->no_pivot = in->no_pivot;
+	c->rec->no_new_keyring = in->no_new_keyring;
 	c->facts.id = in->id;
 	c->facts.bundle = in->bundle;
 	c->facts.no_pivot = in->no_pivot;
@@ -173,6 +176,10 @@ static int on_ready(void *arg, pid_t pid, struct err *err)
 {
 	struct creation *c = arg;
 	struct proc_stat st;
+	const struct oci_resources *r = resources(c);
+
+	if (r && c->cgroup.fd >= 0 && cgroup_limit_late(&c->cgroup, r, err) < 0)
+		return err_in(err, "linux.resources");
 
 	if (native_parent_attributes(c->in->spec->process, pid, err) < 0)
 		return -1;
@@ -236,6 +243,28 @@ int native_create(const struct ctr_input *in, struct ctr_record *rec, const stru
 			ctr_trace_add(in->trace, steps[i].name, in->id, (int)getpid(), begin, ctr_trace_now());
 	}
 	return 0;
+}
+
+/* Compiling is a pure function, so the same config gives the same steps. */
+int native_start_error(const struct ctr_record *rec, int dir_fd, const struct wire_msg *m, struct err *err)
+{
+	_arena_ struct arena *arena = arena_new();
+	_free_ char *text = NULL;
+	size_t n;
+	struct oci_spec *spec = NULL;
+	struct ctr_record copy = *rec;
+	struct err lost = ERR_INIT;
+
+	if (!arena || file_read(dir_fd, "config.json", OCI_CONFIG_MAX, &text, &n, &lost) < 0 ||
+		oci_spec_parse(text, n, arena, &spec, &lost) < 0)
+		return -1; /* *err holds what spawn_listen knew */
+	struct ctr_input in = { .id = rec->id, .bundle = rec->bundle, .spec = spec, .attach = CTR_ATTACH_INIT,
+		.dir_fd = dir_fd, .cache_fd = FD_NONE, .cgroup_manager = rec->cgroup_manager,
+		.no_pivot = rec->no_pivot, .no_new_keyring = rec->no_new_keyring };
+	struct creation c = { .in = &in, .rec = &copy, .arena = arena, .cgroup = CGROUP_INIT, .gate = FD_NONE };
+	if (step_facts(&c, &lost) < 0 || step_cgroup_path(&c, &lost) < 0 || step_plan(&c, &lost) < 0)
+		return -1;
+	return plan_error(&c.plan, m, err);
 }
 
 int native_explain(const struct ctr_input *in, char **ret_text, struct err *err)

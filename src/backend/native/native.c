@@ -31,9 +31,10 @@ enum {
 
 static bool same_boot(const struct ctr_record *rec)
 {
-	char boot[64];
+	char boot[PROC_BOOT_ID_MAX];
+	struct err ignored = ERR_INIT;
 
-	return !rec->boot_id || proc_boot_id(boot, sizeof(boot)) < 0 || str_eq(boot, rec->boot_id);
+	return !rec->boot_id || proc_boot_id(boot, &ignored) < 0 || str_eq(boot, rec->boot_id);
 }
 
 /* The pidfd is opened first and the start time read after it: what is checked then is what the fd means. */
@@ -179,8 +180,14 @@ int native_notify(const struct oci_spec *spec, const struct ctr_record *rec, enu
 
 	if (!arena)
 		return err_nomem(err);
-	const char *state = native_state(rec, status, pid, arena, err);
-	if (!state || notify_send(spec->linux_->seccomp, rec->oci_version, pid, state, listener, err) < 0)
+	struct notify_target target = {
+		.path = spec->linux_->seccomp->listener_path,
+		.metadata = spec->linux_->seccomp->listener_metadata,
+		.oci_version = rec->oci_version,
+		.state = native_state(rec, status, pid, arena, err),
+		.pid = pid,
+	};
+	if (!target.state || notify_send(&target, listener, err) < 0)
 		return err_in(err, "linux.seccomp");
 	return 0;
 }
@@ -356,14 +363,10 @@ static int native_destroy(const struct ctr_record *rec, int dir_fd, struct err *
 {
 	if (kill_init(rec, err) < 0)
 		return -1;
-	if (rec->cgroup && rec->cgroup_made && same_boot(rec)) {
-		/* Mostly it is empty by now, and one rmdir is all. */
-		struct err busy = ERR_INIT;
-		if (cgroup_remove_empty(rec->cgroup) == 0 &&
-			(kill_cgroup(rec, err) < 0 || cgroup_remove(rec->cgroup, err) < 0))
-			return -1;
-		(void)busy;
-	}
+	/* Mostly the group is empty by now, and one rmdir is all. */
+	if (rec->cgroup && rec->cgroup_made && same_boot(rec) && !cgroup_remove_empty(rec->cgroup) &&
+		(kill_cgroup(rec, err) < 0 || cgroup_remove(rec->cgroup, err) < 0))
+		return -1;
 	gate_remove(dir_fd);
 	return 0;
 }

@@ -14,6 +14,9 @@ int native_start(const struct ctr_record *, int dir_fd, const struct oci_spec *,
 int native_exec(const struct ctr_record *, const struct ctr_exec *, pid_t *ret_pid, struct err *);
 int native_explain(const struct ctr_input *, char **ret_text, struct err *);
 
+/* What init reported while it started the program, in full: the plan is compiled again from the record's config.json. Returns -1. */
+int native_start_error(const struct ctr_record *, int dir_fd, const struct wire_msg *, struct err *);
+
 /* A living init: a pidfd of it, checked against the record's start time and boot. 1 with *ret_pidfd (close it), 0 when it is gone, -1.
  * *ret_waiting (may be NULL): it hasn't executed the program yet. */
 int native_alive(const struct ctr_record *, int *ret_pidfd, bool *ret_waiting, struct err *) _must_check_;
