@@ -13,6 +13,7 @@
 #include "base/proc.h"
 #include "model/oci.h"
 
+#include <sched.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -214,8 +214,8 @@ static int open_userns(pid_t pid, struct err *err)
 
 static int child_sleep(void *arg _unused_)
 {
-	for (;;)
-		pause();
+	pause();
+	return 0;
 }
 
 int spawn_userns(const struct oci_id_map *uid, size_t n_uid, const struct oci_id_map *gid, size_t n_gid, struct err *err)
