@@ -103,7 +103,7 @@ static const char **list_into(const char **v, uint32_t off, uint32_t n)
 static long finish(void)
 {
 	const struct wire_plan *p = G.plan;
-	size_t n = (size_t)p->argc + p->envc + 2;
+	size_t n = (size_t)p->argc + p->envc + 3;
 	long map;
 
 	if (G.finished)
@@ -113,7 +113,9 @@ static long finish(void)
 	if (map < 0 && map > -4096)
 		return map;
 	G.vector = (const char **)map;
-	list_into(list_into(G.vector, p->argv, p->argc), p->envp, p->envc);
+	const char **end = list_into(list_into(G.vector, p->argv, p->argc), p->envp, p->envc);
+	if (G.home[0])
+		end[-1] = G.home; /* the page is zeroed: a NULL follows */
 	SYS1(umask, G.umask);
 	process_shed(3 + (int)p->preserve, G.report_fd);
 	G.root = G.proc = G.hook_fd = -1;

@@ -27,6 +27,7 @@ struct state {
 	uint8_t committed;   /* after OP_READY: the parent's death no longer matters */
 	uint8_t cwd_done;
 	uint8_t finished; /* fds shed, umask set: nothing but execve is left */
+	char home[256]; /* "HOME=..." for a process without one, or "" */
 	char detail[sizeof(((struct wire_msg *)0)->text)];
 };
 
@@ -83,6 +84,9 @@ step_fn process_setns, process_setns_pidfd, process_unshare, process_fork, proce
 	process_close, process_hostname, process_domainname, process_setsid, process_umask,
 	process_personality, process_sched, process_ioprio, process_affinity, process_mempolicy,
 	process_bounding, process_ids, process_caps, process_ambient, process_nnp;
+
+/* home.c */
+step_fn home_find, home_rlimit;
 
 /* exec.c */
 step_fn exec_cwd, exec_find, exec_seccomp, exec_exec;

@@ -27,7 +27,7 @@ static const struct stage {
 	/* The root, and what is mounted in it, as the specification lists it. */
 	{ "root", rootfs_open },
 	{ "mounts", mounts_all },
-	{ "devices", devices_all },
+	{ "devices", nodes_all },
 	/* Hooks that may still change it: from the host's side, then from inside. */
 	{ "runtime hooks", hooks_runtime },
 	{ "createContainer hooks", hooks_create_container },

@@ -43,8 +43,8 @@ compile_stage namespaces_arrange, namespaces_enter, namespaces_exec, namespaces_
 compile_stage mounts_parse, mounts_all, mounts_late_readonly;
 compile_stage rootfs_open, rootfs_exec, rootfs_pivot, rootfs_masks, rootfs_readonly_paths,
 	rootfs_readonly, rootfs_propagation;
-/* devices.c */
-compile_stage devices_all;
+/* nodes.c */
+compile_stage nodes_all;
 /* lsm.c */
 compile_stage lsm_check, lsm_keyring, lsm_proc, lsm_label;
 /* attrs.c, caps.c */
