@@ -5,7 +5,6 @@
  * by init, because procfs, sysfs, mqueue and cgroup2 show the namespaces of whoever makes them.
  */
 #include "backend/native/compile.h"
-#include "base/log.h"
 #include "base/path.h"
 #include "base/sys.h"
 
@@ -20,60 +19,23 @@ struct mounting {
 
 typedef int mount_kind(struct compile *, const struct mounting *, struct err *);
 
-/* ---- before anything: options and destinations
- * ---------------------------------------------------- */
-
-/* What lxcfs and its like may put over single files of /proc. */
-static const char *const proc_files[] = {
-	"/proc/cpuinfo",
-	"/proc/diskstats",
-	"/proc/loadavg",
-	"/proc/meminfo",
-	"/proc/slabinfo",
-	"/proc/stat",
-	"/proc/swaps",
-	"/proc/sys/crypto/fips_enabled",
-	"/proc/sys/kernel/ns_last_pid",
-	"/proc/uptime",
-};
-
-/* Labels and sysctls are only as good as the procfs that they are written to, and programs trust
- * what they read there. */
-static int check_proc(const struct mounting *m, struct err *err)
-{
-	const char *source = m->m->source;
-
-	if (!path_is_under(m->target, "/proc") || m->o->remount)
-		return 0;
-	if (str_eq(m->target, "/proc")) {
-		if (m->o->bind ? str_eq(source, "/proc") : str_eq(m->m->type, "proc"))
-			return 0;
-		return err_set(err, ERR_INVALID, m->target, "only a procfs can be mounted there");
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(proc_files); i++)
-		if (str_eq(m->target, proc_files[i]))
-			return 0;
-	return err_set(err, ERR_INVALID, m->target,
-		"nothing can be mounted inside /proc but over a few files like /proc/meminfo");
-}
+/* ---- before anything: options and destinations ----------------------------------- */
 
 static int parse_one(struct compile *c, size_t i, struct err *err)
 {
 	const struct oci_mount *m = &c->spec->mounts[i];
-	struct mounting mounting = { .m = m, .o = &c->opts[i] };
 
 	c->targets[i] = path_clean(c->plan->arena, m->destination);
 	if (!c->targets[i])
 		return err_nomem(err);
 	if (mount_opts_parse(m, c->plan->arena, &c->opts[i], err) < 0)
 		return -1;
-	mounting.target = c->targets[i];
 	if (str_eq(c->targets[i], "/") && !c->opts[i].remount)
 		return err_set(err, ERR_INVALID, m->destination,
 			"a mount can't cover the whole root filesystem");
 	if (str_eq(c->targets[i], "/dev") && c->opts[i].bind && !c->opts[i].remount)
 		c->dev_is_bound = true;
-	return check_proc(&mounting, err);
+	return 0;
 }
 
 int mounts_parse(struct compile *c, struct err *err)
@@ -93,8 +55,7 @@ int mounts_parse(struct compile *c, struct err *err)
 	return 0;
 }
 
-/* ---- pieces
- * --------------------------------------------------------------------------------------- */
+/* ---- pieces ---------------------------------------------------------------------- */
 
 /* /proc and /sys themselves must be what they are called: no symlink may lead elsewhere. */
 static unsigned follow(const struct mounting *m)
@@ -201,8 +162,20 @@ static struct pairs file_system_pairs(
 	return p;
 }
 
-/* ---- kinds
- * ---------------------------------------------------------------------------------------- */
+/* ---- kinds ----------------------------------------------------------------------- */
+
+/* Without maps of its own an idmapped mount has those of the container, whose new user namespace
+ * the parent takes them from; of a joined one they are known only if the specification repeats
+ * them. */
+static void set_maps(struct compile *c, const struct mounting *m, struct plan_source *s)
+{
+	bool repeated = m->o->idmap && !m->m->n_uid_mappings && !(c->fresh & CLONE_NEWUSER);
+
+	s->uid_map = repeated ? c->lin->uid_mappings : m->m->uid_mappings;
+	s->n_uid_map = repeated ? c->lin->n_uid_mappings : m->m->n_uid_mappings;
+	s->gid_map = repeated ? c->lin->gid_mappings : m->m->gid_mappings;
+	s->n_gid_map = repeated ? c->lin->n_gid_mappings : m->m->n_gid_mappings;
+}
 
 static int add_bind(struct compile *c, const struct mounting *m, struct err *err)
 {
@@ -210,26 +183,21 @@ static int add_bind(struct compile *c, const struct mounting *m, struct err *err
 	const char *path = m->m->source;
 	int index;
 
-	if (!path || !*path)
-		return err_set(err, ERR_INVALID, m->target, "a bind mount needs a source");
 	if (*path != '/')
 		path = path_clean(c->plan->arena, compile_text(c, "%s/%s", c->facts->bundle, path));
 	struct plan_source *s = plan_source(c->plan, SRC_TREE, path, m->place, &index);
 	s->recursive = o->recursive;
 	s->idmap = o->idmap;
 	s->idmap_recursive = o->idmap_recursive;
-	s->uid_map = m->m->uid_mappings;
-	s->n_uid_map = m->m->n_uid_mappings;
-	s->gid_map = m->m->gid_mappings;
-	s->n_gid_map = m->m->n_gid_mappings;
+	set_maps(c, m, s);
 	s->attr_set = o->attr_set;
 	s->attr_clr = o->attr_clr;
 	s->rec_attr_set = o->rec_attr_set;
 	s->rec_attr_clr = o->rec_attr_clr;
 	s->propagation = o->propagation & ~(uint64_t)MS_REC;
-	if (o->idmap && !s->n_uid_map && !(c->fresh & CLONE_NEWUSER))
+	if (s->idmap && !s->n_uid_map && !(c->fresh & CLONE_NEWUSER))
 		return err_set(err, ERR_INVALID, m->target,
-			"an idmapped mount without maps takes those of a new user namespace: there is none");
+			"an idmapped mount in a joined user namespace needs maps: its own, or linux.uidMappings and gidMappings");
 	add_attach(c, m, index, 0);
 	return 0;
 }
@@ -472,8 +440,7 @@ static int add_mount(struct compile *c, const struct mounting *m, struct err *er
 	if (m->o->bind)
 		return add_bind(c, m, err);
 	if (!m->m->type || !*m->m->type)
-		return err_set(
-			err, ERR_INVALID, m->target, "a mount that is no bind mount needs a type");
+		return add_change(c, m, err);
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (is_type(m, kinds[i].type))
 			return kinds[i].add(c, m, err);
@@ -491,8 +458,7 @@ static struct mounting mounting_of(struct compile *c, size_t i)
 	};
 }
 
-/* ---- public
- * --------------------------------------------------------------------------------------- */
+/* ---- public ---------------------------------------------------------------------- */
 
 int mounts_all(struct compile *c, struct err *err)
 {

@@ -13,6 +13,7 @@
  */
 #include "backend/native/compile.h"
 #include "base/sys.h"
+#include "model/oci.h"
 
 #include <sched.h>
 #include <string.h>
@@ -144,8 +145,7 @@ int namespaces_loopback(struct compile *c, struct err *err)
 	return 0;
 }
 
-/* ---- names
- * --------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------- */
 
 enum { UTS_NAME_MAX = 64 };
 
@@ -172,90 +172,31 @@ int namespaces_hostnames(struct compile *c, struct err *err)
 	return add_name(c, OP_DOMAINNAME, c->spec->domainname, "domainname", err);
 }
 
-/* ---- sysctl
- * -------------------------------------------------------------------------------------- */
+/* ---- sysctl ---------------------------------------------------------------------- */
 
-/* What the kernel keeps per namespace. A name that ends in '/' stands for all beneath it. */
-static const struct {
-	const char *name;
-	uint64_t kind;
-} sysctls[] = {
-	{ "fs/mqueue/", CLONE_NEWIPC },
-	{ "kernel/domainname", CLONE_NEWUTS },
-	{ "kernel/msgmax", CLONE_NEWIPC },
-	{ "kernel/msgmnb", CLONE_NEWIPC },
-	{ "kernel/msgmni", CLONE_NEWIPC },
-	{ "kernel/sem", CLONE_NEWIPC },
-	{ "kernel/shm_rmid_forced", CLONE_NEWIPC },
-	{ "kernel/shmall", CLONE_NEWIPC },
-	{ "kernel/shmmax", CLONE_NEWIPC },
-	{ "kernel/shmmni", CLONE_NEWIPC },
-	{ "net/", CLONE_NEWNET },
-	{ "user/", CLONE_NEWUSER },
-};
-
-/* [a-z0-9_]+([./][A-Za-z0-9_-]+)* */
-static bool sysctl_name_ok(const char *name)
-{
-	static const char lower[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
-	static const char all[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZ-abcdefghijklmnopqrstuvwxyz0123456789_";
-	size_t n = strspn(name, lower);
-
-	if (!n)
-		return false;
-	for (name += n; *name; name += n) {
-		if (*name != '.' && *name != '/')
-			return false;
-		name++;
-		n = strspn(name, all);
-		if (!n)
-			return false;
-	}
-	return true;
-}
-
-/* The first separator says what separates, as sysctl(8) has it: net.ipv4.conf.eth0/1 is
- * net/ipv4/conf/eth0.1. */
-static const char *sysctl_path(struct compile *c, const char *name)
-{
-	char *path = arena_strdup(c->plan->arena, name);
-
-	if (!path)
-		return "";
-	if (path[strcspn(path, "./")] == '/')
-		return path;
-	for (char *p = path; *p; p++)
-		*p = *p == '.' ? '/' : *p == '/' ? '.' : *p;
-	return path;
-}
-
+/* Names and their namespaces were checked with the specification. One that is joined but ctrctl's
+ * own isn't the container's. */
 static uint64_t sysctl_kind(const char *path)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(sysctls); i++) {
-		const char *name = sysctls[i].name;
-		if (str_ends(name, "/") ? str_starts(path, name) : str_eq(path, name))
-			return sysctls[i].kind;
-	}
-	return 0;
+	if (str_starts(path, "net/"))
+		return CLONE_NEWNET;
+	if (str_starts(path, "user/"))
+		return CLONE_NEWUSER;
+	return str_eq(path, "kernel/domainname") ? CLONE_NEWUTS : CLONE_NEWIPC;
 }
 
 static int add_sysctl(struct compile *c, const struct ctr_pair *p, struct err *err)
 {
-	const char *place = compile_text(c, "linux.sysctl[%s]", p->key);
+	const char *place = compile_text(c, "linux.sysctl[\"%s\"]", p->key);
+	const char *path = oci_sysctl_path(c->plan->arena, p->key);
 
-	if (!sysctl_name_ok(p->key))
-		return err_set(err, ERR_INVALID, place, "isn't the name of a sysctl");
-	if (strchr(p->value, '\n'))
-		return err_set(err, ERR_INVALID, place, "a value can't have a line break");
-	const char *path = sysctl_path(c, p->key);
-	if (str_eq(path, "kernel/hostname"))
-		return err_set(err, ERR_INVALID, place,
-			"sysctl \"%s\" is not in a separate kernel namespace: use the property \"hostname\"",
-			p->key);
-	if (!compile_private(c, sysctl_kind(path)))
-		return err_set(err, ERR_INVALID, place,
+	if (!path)
+		return err_nomem(err);
+	if (!compile_private(c, sysctl_kind(path))) {
+		err_set(err, ERR_INVALID, NULL,
 			"sysctl \"%s\" is not in a separate kernel namespace", p->key);
+		return err_in(err, "%s", place);
+	}
 	struct plan_step *s = plan_step(c->plan, OP_SYSCTL, place);
 	s->s1 = path;
 	s->s2 = p->value;

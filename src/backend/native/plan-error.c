@@ -111,8 +111,7 @@ static const char *call_name(const struct wire_msg *m, const struct plan_step *s
 	return plan_op_name(s->op);
 }
 
-/* ---- the object
- * ---------------------------------------------------------------------------------- */
+/* ---- the object ------------------------------------------------------------------ */
 
 static const char *source_path(const struct plan *p, const struct plan_step *s)
 {
@@ -156,8 +155,7 @@ static void object_of(const struct plan *p, const struct plan_step *s, char *buf
 		snprintf(buf, n, "%s", from ? from : s1);
 }
 
-/* ---- cases with words of their own
- * --------------------------------------------------------------- */
+/* ---- cases with words of their own ----------------------------------------------- */
 
 static const char *program(const struct plan *p)
 {
@@ -266,8 +264,7 @@ static const struct {
 	{ OP_MKNOD, error_node },
 };
 
-/* ---- hints that need the step
- * -------------------------------------------------------------------- */
+/* ---- hints that need the step ---------------------------------------------------- */
 
 static const struct {
 	enum wire_op op;

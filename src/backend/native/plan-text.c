@@ -25,6 +25,7 @@ enum show {
 	SHOW_PROPAGATION,
 	SHOW_NS,
 	SHOW_CAPS,
+	SHOW_LIMIT,
 	SHOW_OWNER,     /* uid in the high half, gid in the low one */
 	SHOW_OWNER_UID, /* the high half only */
 };
@@ -98,8 +99,8 @@ static const struct op_info {
 	[OP_AFFINITY] = { "affinity", { { "cpus", SHOW_BYTES, S1 } } },
 	[OP_MEMPOLICY] = { "mempolicy",
 		{ { "mode", SHOW_HEX, A }, { "nodes", SHOW_BYTES, S1 }, { "bits", SHOW_DEC, B } } },
-	[OP_RLIMIT] = { "rlimit",
-		{ { "resource", SHOW_DEC, A }, { "soft", SHOW_DEC, B }, { "hard", SHOW_DEC, C } } },
+	[OP_RLIMIT] = { "rlimit", { { "resource", SHOW_DEC, A }, { "soft", SHOW_LIMIT, B },
+					  { "hard", SHOW_LIMIT, C } } },
 	[OP_HOME] = { "home", { { "uid", SHOW_DEC, A } } },
 	[OP_BOUNDING] = { "bounding", { { "keep", SHOW_CAPS, A } } },
 	[OP_IDS] = { "ids", { { "uid", SHOW_DEC, A }, { "gid", SHOW_DEC, B },
@@ -155,6 +156,7 @@ static const struct bit_name step_flags[] = {
 };
 
 static const struct bit_name attr_flags[] = {
+	{ MOUNT_ATTR__ATIME, "atime-policy" },
 	{ MOUNT_ATTR_RDONLY, "ro" },
 	{ MOUNT_ATTR_NOSUID, "nosuid" },
 	{ MOUNT_ATTR_NODEV, "nodev" },
@@ -198,15 +200,14 @@ const char *plan_source_name(enum source_kind kind)
 	return (unsigned)kind < SRC_KIND_N ? sources[kind] : "unknown";
 }
 
-/* ---- values
- * -------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------- */
 
 static void add_bits(struct str *out, const struct bit_name *names, uint64_t bits)
 {
 	const char *comma = "";
 
 	for (; names->bit; names++) {
-		if (!(bits & names->bit))
+		if ((bits & names->bit) != names->bit)
 			continue;
 		str_printf(out, "%s%s", comma, names->name);
 		bits &= ~names->bit;
@@ -274,6 +275,12 @@ static void add_number(struct str *out, int how, uint64_t v)
 	switch (how) {
 	case SHOW_HEX:
 	case SHOW_CAPS: str_printf(out, "0x%llx", (unsigned long long)v); break;
+	case SHOW_LIMIT:
+		if (v == UINT64_MAX)
+			str_add(out, "unlimited");
+		else
+			str_printf(out, "%llu", (unsigned long long)v);
+		break;
 	case SHOW_MODE: str_printf(out, "%04llo", (unsigned long long)v); break;
 	case SHOW_DEV: str_printf(out, "%u:%u", major(v), minor(v)); break;
 	case SHOW_ATTR: add_bits(out, attr_flags, v); break;
@@ -288,7 +295,8 @@ static void add_number(struct str *out, int how, uint64_t v)
 /* Zero is left out where it means "nothing", and shown where it is a value. */
 static bool zero_is_shown(const struct plan_step *s, const struct show_field *f)
 {
-	if (f->how == SHOW_CAPS || (f->how == SHOW_MODE && s->op == OP_UMASK))
+	if (f->how == SHOW_CAPS || f->how == SHOW_LIMIT || s->op == OP_HOME || s->op == OP_RLIMIT ||
+		(f->how == SHOW_MODE && s->op == OP_UMASK))
 		return true;
 	return s->op == OP_IDS && (f->what == A || f->what == B);
 }
@@ -319,8 +327,7 @@ static void add_field(struct str *out, const struct plan_step *s, const struct s
 		add_list(out, text, sizes[f->what], f->how == SHOW_PAIRS);
 }
 
-/* ---- lines
- * --------------------------------------------------------------------------------------- */
+/* ---- lines ----------------------------------------------------------------------- */
 
 static void add_step(struct str *out, size_t i, const struct plan_step *s)
 {

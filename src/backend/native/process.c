@@ -8,8 +8,7 @@
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-/* ---- args and env
- * --------------------------------------------------------------------------------- */
+/* ---- args and env ---------------------------------------------------------------- */
 
 static size_t name_length(const char *entry)
 {
@@ -33,18 +32,6 @@ static const char *env_get(const struct compile *c, const char *name)
 			return entry + n + 1;
 	}
 	return NULL;
-}
-
-static int check_env(struct compile *c, struct err *err)
-{
-	for (size_t i = 0; i < c->process->n_env; i++) {
-		const char *entry = c->process->env[i];
-		if (name_length(entry) && strchr(entry, '='))
-			continue;
-		err_set(err, ERR_INVALID, entry, "an environment variable must be NAME=VALUE");
-		return err_in(err, "process.env[%zu]", i);
-	}
-	return 0;
 }
 
 /* In the order given; of the same name twice, the last one counts. */
@@ -74,8 +61,6 @@ int process_vectors(struct compile *c, struct err *err)
 
 	if (!p->n_args || !*p->args[0])
 		return err_set(err, ERR_INVALID, "process.args", "args must not be empty");
-	if (check_env(c, err) < 0)
-		return -1;
 	const char **argv = arena_array(c->plan->arena, p->n_args + 1, sizeof(*argv));
 	const char **envp = arena_array(c->plan->arena, p->n_env + 3, sizeof(*envp));
 	if (!argv || !envp)
@@ -95,8 +80,7 @@ int process_home(struct compile *c, struct err *err)
 	return 0;
 }
 
-/* ---- working directory
- * ---------------------------------------------------------------------------- */
+/* ---- working directory ----------------------------------------------------------- */
 
 /*
  * Made while the root filesystem can still be written, entered after everything is in its final
@@ -140,8 +124,7 @@ int process_cwd(struct compile *c, struct err *err)
 	return add_cwd(c, 0, err);
 }
 
-/* ---- hooks
- * ---------------------------------------------------------------------------------------- */
+/* ---- hooks ----------------------------------------------------------------------- */
 
 /* The state in two parts; the pid comes between. */
 static const char *state_head(struct compile *c)
@@ -191,10 +174,6 @@ static int add_hook(struct compile *c, const struct oci_hook *h, const char *tai
 	const char *const *args = h->n_args ? h->args : only;
 	size_t n_args = h->n_args ? h->n_args : 1;
 
-	if (*h->path != '/') {
-		err_set(err, ERR_INVALID, h->path, "the path of a hook must be absolute");
-		return err_in(err, "%s", place);
-	}
 	if (n_args > STRINGS_MAX || h->n_env > STRINGS_MAX) {
 		err_set(err, ERR_INVALID, h->path, "more than %d args or environment variables",
 			STRINGS_MAX);
@@ -220,10 +199,17 @@ static int add_hooks(struct compile *c, int kind, const char *status, struct err
 	if (!c->plan->state_head)
 		c->plan->state_head = state_head(c);
 	const char *tail = state_tail(c, status);
-	for (size_t i = 0; i < n; i++)
-		if (add_hook(c, &hooks[i], tail,
+	for (size_t i = 0; i < n; i++) {
+		struct oci_hook h = hooks[i];
+		/* Like the program itself, unless it says otherwise: as runc has it. */
+		if (kind == OCI_HOOK_START_CONTAINER && !h.n_env) {
+			h.env = c->process->env;
+			h.n_env = c->process->n_env;
+		}
+		if (add_hook(c, &h, tail,
 			    compile_text(c, "hooks.%s[%zu]", oci_hook_kind_name(kind), i), err) < 0)
 			return -1;
+	}
 	return 0;
 }
 
@@ -249,8 +235,7 @@ int hooks_start_container(struct compile *c, struct err *err)
 	return add_hooks(c, OCI_HOOK_START_CONTAINER, "created", err);
 }
 
-/* ---- the end
- * -------------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------- */
 
 static size_t count(const char *s, char what)
 {

@@ -94,14 +94,6 @@ static int need_mounts(struct compile *c, const char *what, struct err *err)
 	return err_set(err, ERR_INVALID, what, "needs a mount namespace of the container's own");
 }
 
-static int check_path(const char *path, const char *place, struct err *err)
-{
-	if (*path == '/')
-		return 0;
-	err_set(err, ERR_INVALID, path, "must be absolute");
-	return err_in(err, "%s", place);
-}
-
 static void add_close(struct compile *c, int source)
 {
 	struct plan_step *s = plan_step(c->plan, OP_CLOSE, NULL);
@@ -123,8 +115,6 @@ int rootfs_masks(struct compile *c, struct err *err)
 	plan_source(c->plan, SRC_EMPTY, "an empty folder", "linux.maskedPaths", &empty);
 	for (size_t i = 0; i < c->lin->n_masked_paths; i++) {
 		const char *place = compile_text(c, "linux.maskedPaths[%zu]", i);
-		if (check_path(c->lin->masked_paths[i], place, err) < 0)
-			return -1;
 		struct plan_step *s = plan_step(c->plan, OP_MASK, place);
 		s->source = null;
 		s->source2 = empty;
@@ -142,8 +132,6 @@ int rootfs_readonly_paths(struct compile *c, struct err *err)
 		return -1;
 	for (size_t i = 0; i < c->lin->n_readonly_paths; i++) {
 		const char *place = compile_text(c, "linux.readonlyPaths[%zu]", i);
-		if (check_path(c->lin->readonly_paths[i], place, err) < 0)
-			return -1;
 		struct plan_step *s = plan_step(c->plan, OP_BIND, place);
 		s->s1 = c->lin->readonly_paths[i];
 		s->a = MOUNT_ATTR_RDONLY;
