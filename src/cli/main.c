@@ -178,7 +178,7 @@ static int run_verb(struct cli *c, const struct command *k, struct err *err)
 		struct err log = ERR_INIT;
 		if (open_log(&c->o, &log) < 0)
 			log_debug("the log can't be opened");
-		return -1;
+		return err_in(err, "%s %s:", k->name, id ? id : "");
 	}
 	if (open_log(&c->o, err) < 0 || open_engine(c, err) < 0)
 		return -1;

@@ -118,7 +118,7 @@ int store_check_id(const char *id, struct err *err)
 {
 	if (id_is_valid(id))
 		return 0;
-	err_set(err, ERR_INVALID, id, "invalid container ID");
+	err_set(err, ERR_INVALID, NULL, "invalid container ID");
 	return err_hint(err,
 		"an id has 1 to %d letters, digits, \"_\", \"+\", \"-\" and \".\", and doesn't begin with \".\"",
 		ID_MAX);
