@@ -24,6 +24,7 @@ static void remove_dir(void)
 {
 	DIR *d = fdopendir(dup(dir_fd));
 
+	rewinddir(d);
 	for (struct dirent *e; (e = readdir(d));)
 		unlinkat(dir_fd, e->d_name, 0);
 	closedir(d);
