@@ -180,14 +180,8 @@ int native_notify(const struct oci_spec *spec, const struct ctr_record *rec, enu
 
 	if (!arena)
 		return err_nomem(err);
-	struct notify_target target = {
-		.path = spec->linux_->seccomp->listener_path,
-		.metadata = spec->linux_->seccomp->listener_metadata,
-		.oci_version = rec->oci_version,
-		.state = native_state(rec, status, pid, arena, err),
-		.pid = pid,
-	};
-	if (!target.state || notify_send(&target, listener, err) < 0)
+	const char *state = native_state(rec, status, pid, arena, err);
+	if (!state || notify_send(spec->linux_->seccomp, rec->oci_version, pid, state, listener, err) < 0)
 		return err_in(err, "linux.seccomp");
 	return 0;
 }
