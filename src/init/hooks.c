@@ -46,7 +46,7 @@ static long no_output(void)
 	return r < 0 ? r : SYS3(openat, AT_FDCWD, "/dev/null", O_WRONLY | O_NOCTTY | O_CLOEXEC);
 }
 
-static long prepare(struct hook *h)
+static long prepare(struct hook *h, const struct wire_step *s)
 {
 	long r = SYS2(pipe2, h->in, O_CLOEXEC);
 
@@ -62,7 +62,7 @@ static long prepare(struct hook *h)
 	text_number(h->digits, h->digits + sizeof(h->digits), (uint64_t)SYS0(getpid));
 	h->piece[0] = text_at(G.plan->state_head);
 	h->piece[1] = h->digits;
-	h->piece[2] = text_at(G.plan->state_tail);
+	h->piece[2] = text_at(s->c ? (uint32_t)s->c : G.plan->state_tail);
 	return 0;
 }
 
@@ -207,7 +207,7 @@ long hooks_run(const struct wire_step *s)
 	static const uint64_t ignore[8] = { 1 /* SIG_IGN */ }, dfl[8];
 	struct hook h = { .in = { -1, -1 }, .failed = { -1, -1 }, .out = -1, .pidfd = -1 };
 	int status = 0;
-	long r = prepare(&h), end;
+	long r = prepare(&h, s), end;
 
 	if (r == 0)
 		r = h.pid = SYS5(clone, CLONE_PIDFD | SIGCHLD, 0, &h.pidfd, 0, 0);

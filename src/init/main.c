@@ -264,6 +264,8 @@ static int step_ok(const struct pool *p, const struct wire_step *s, int last)
 {
 	if (s->op >= OP_N || !ops[s->op].run || (last && s->flags & STEP_ELSE) || s->flags >> 15)
 		return 0;
+	if (s->op == OP_HOOK && (s->c > UINT32_MAX || !list_ok(p, (uint32_t)s->c, 1)))
+		return 0;
 	return reach_ok(p, s, ops[s->op].reach[0], s->s1) &&
 	       reach_ok(p, s, ops[s->op].reach[1], s->s2) &&
 	       reach_ok(p, s, ops[s->op].reach[2], s->s3);

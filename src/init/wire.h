@@ -127,7 +127,8 @@ enum wire_step_flags {
 	STEP_MAKE_DIR = 1 << 1,
 	STEP_MAKE_FILE = 1 << 2,
 	STEP_RECURSIVE = 1 << 3,
-	STEP_NOFOLLOW = 1 << 4, /* wherever a target is named: its last component must not be a symlink */
+	STEP_NOFOLLOW = 1 << 4, /* wherever a target is named: no component of it may be a symlink. Mounts on "/proc"
+				   and "/sys" have it always */
 	STEP_OWN = 1 << 5,
 	STEP_SOFT = 1 << 6,
 	STEP_BIND = 1 << 7,

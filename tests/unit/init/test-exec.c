@@ -26,9 +26,7 @@ static struct wire_step *add_cwd(struct frame *f, const char *path, unsigned fla
 	return s;
 }
 
-/* ---- cwd
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- cwd --------------------------------------------------------------------------------- */
 
 static void setup_private(struct frame *f)
 {
@@ -143,8 +141,7 @@ Test(cwd, that_is_reached_is_not_entered_again)
 	frame_pass(f);
 }
 
-/* ---- finding
- * -------------------------------------------------------------------------------------------- */
+/* ---- finding ----------------------------------------------------------------------------- */
 
 static void find(int err, const char *detail, const char *const *list, size_t n)
 {
@@ -196,8 +193,7 @@ Test(find, goes_through_no_magic_link)
 	FIND(ELOOP, "/proc/self/fd/41/bin/sh", "/proc/self/fd/41/bin/sh");
 }
 
-/* ---- execve
- * --------------------------------------------------------------------------------------------- */
+/* ---- execve ------------------------------------------------------------------------------ */
 
 static void setup_many_fds(struct frame *f)
 {
@@ -315,8 +311,93 @@ Test(exec, reports_through_the_kept_control_socket, .timeout = 20)
 	cr_assert(f->last.call == SYS_execve);
 }
 
-/* ---- filter
- * --------------------------------------------------------------------------------------------- */
+/* ---- limits and HOME --------------------------------------------------------------------- */
+
+Test(rlimit, is_set)
+{
+	struct frame *f = frame_new();
+	struct wire_step *s = frame_step(f, OP_RLIMIT, NULL, NULL, NULL);
+
+	s->a = 7; /* RLIMIT_NOFILE */
+	s->b = 17;
+	s->c = 19;
+	EXEC(f, "/bin/sh", "-c", "test $(ulimit -S -n) = 17 && test $(ulimit -H -n) = 19");
+	frame_pass(f);
+}
+
+Test(rlimit, that_makes_no_sense_is_an_error)
+{
+	struct frame *f = frame_new();
+	struct wire_step *s = frame_step(f, OP_RLIMIT, NULL, NULL, NULL);
+
+	s->a = 7;
+	s->b = 20;
+	s->c = 19;
+	frame_fail(f, 0, EINVAL);
+}
+
+static const char *passwd;
+
+static void setup_passwd(struct frame *f)
+{
+	setup_tmpfs(f);
+	CHECK(mkdir("/mnt/etc", 0755) == 0);
+	if (passwd)
+		put_file("/mnt/etc/passwd", passwd);
+	else
+		CHECK(mkfifo("/mnt/etc/passwd", 0644) == 0);
+}
+
+static void home(unsigned uid, const char *file, const char *want)
+{
+	struct frame *f = frame_new();
+	char script[128];
+
+	passwd = file;
+	f->ns = CLONE_NEWNS;
+	f->setup = setup_passwd;
+	frame_root_in_place(f);
+	frame_step(f, OP_HOME, NULL, NULL, NULL)->a = uid;
+	f->head.envp = LIST(f, "A=1");
+	f->head.envc = 1;
+	snprintf(script, sizeof(script), "test \"$HOME\" = '%s' && test $A = 1", want);
+	EXEC(f, "/bin/sh", "-c", script);
+	frame_pass(f);
+}
+
+#define PASSWD \
+	"root:x:0:0:root:/root:/bin/sh\n1000:x:7:7::/seven:\nweb:x:1000:1000:Web,,:/srv/web:/bin/sh"
+
+Test(home, is_that_of_the_uid, .timeout = 20)
+{
+	home(0, PASSWD, "/root");
+	home(7, PASSWD, "/seven");
+	home(1000, PASSWD, "/srv/web");
+}
+
+Test(home, is_the_root_when_nothing_says_otherwise, .timeout = 20)
+{
+	home(1001, PASSWD, "/");
+	home(0, "", "/");
+	home(0, NULL, "/");
+	home(5, "a:x:+5:5::/a:\nb:x: 5:5::/b:\nc:x:4294967301:5::/c:\nd:x:5\ne:x:5:5::relative:\n",
+		"/");
+}
+
+Test(home, skips_lines_that_are_too_long, .timeout = 20)
+{
+	static const char good[] = "\nb:x:5:5::/b:\n";
+	char *text = malloc(20000);
+
+	memset(text, 'a', 19999);
+	text[19999] = 0;
+	memcpy(text, "z:x:5:5::/", 10);
+	memcpy(text + 9000, good, sizeof(good) - 1);
+	home(5, text, "/b");
+	free(text);
+}
+
+/* ---- filter ------------------------------------------------------------------------------ */
 
 #define ALLOW   BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 #define LOAD_NR BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0)
@@ -395,8 +476,7 @@ Test(seccomp, hands_its_listener_over_before_it_goes_on, .timeout = 20)
 	close(listener);
 }
 
-/* ---- trace
- * ---------------------------------------------------------------------------------------------- */
+/* ---- trace ------------------------------------------------------------------------------- */
 
 #define TRACE_FD 45
 

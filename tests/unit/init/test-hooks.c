@@ -64,6 +64,15 @@ Test(hook, gets_the_state_with_its_pid_an_environment_and_a_place_for_output, .t
 	cr_assert_str_eq(output(), "{\"pid\":1}\nblue hook /\n0\n1\n2\n3\n");
 }
 
+Test(hook, may_have_a_state_of_its_own, .timeout = 20)
+{
+	struct frame *f = hook("cat", 0);
+
+	f->step[0].c = frame_text(f, ",\"status\":\"created\"}");
+	frame_pass(f);
+	cr_assert_str_eq(output(), "{\"pid\":1,\"status\":\"created\"}");
+}
+
 Test(hook, has_default_signals_and_a_session_of_its_own, .timeout = 20)
 {
 	struct frame *f = hook("grep -q 'SigIgn:\t0000000000000000' /proc/self/status && "

@@ -99,6 +99,7 @@ BREAK(name_slash, p->step[1].s2 = p->step[2].s3)
 BREAK(name_empty, p->step[1].s2 = 0)
 BREAK(host_len, p->step[3].a = UINT64_MAX)
 BREAK(hook_env, p->step[4].a = UINT64_MAX)
+BREAK(hook_state, p->step[4].c = p->size)
 BREAK(filter, p->step[5].b = UINT64_MAX / 8 + 2)
 BREAK(sched, p->step[6].s1 = p->step[4].s1)
 BREAK(mempolicy, p->step[7].b = 1 << 20)
@@ -115,8 +116,9 @@ Test(plan, that_is_broken_is_refused)
 		{ argc, "argc" }, { argv, "argv" }, { envc, "envc" }, { head, "state_head" },
 		{ op_none, "op 0" }, { op_high, "op N" }, { flags, "flags" }, { text, "text" },
 		{ pairs, "pairs" }, { name_slash, "slash" }, { name_empty, "empty name" },
-		{ host_len, "host name" }, { hook_env, "hook env" }, { filter, "filter" },
-		{ sched, "sched" }, { mempolicy, "mempolicy" }, { last_else, "last else" } };
+		{ host_len, "host name" }, { hook_env, "hook env" }, { hook_state, "hook state" },
+		{ filter, "filter" }, { sched, "sched" }, { mempolicy, "mempolicy" },
+		{ last_else, "last else" } };
 
 	for (size_t i = 0; i < COUNT(all); i++)
 		refuse(all[i].fn, all[i].what);
@@ -182,8 +184,7 @@ Test(plan, needs_open_standard_fds)
 	frame_fail(f, UINT32_MAX, EBADF);
 }
 
-/* ---- stand-ins
- * ------------------------------------------------------------------------------------------ */
+/* ---- stand-ins --------------------------------------------------------------------------- */
 
 static void fails_with(struct frame *f, int how, unsigned flags)
 {
