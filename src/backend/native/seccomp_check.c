@@ -109,7 +109,7 @@ static int check_listener(const struct oci_seccomp *s, struct err *err)
 
 	if (s->default_action == OCI_ACT_NOTIFY)
 		return err_set(err, ERR_INVALID, "defaultAction",
-			"SCMP_ACT_NOTIFY can't be the default: the listener is handed over by calls that would wait for it");
+			"SCMP_ACT_NOTIFY can't be the default: calls that hand the listener over would wait for it");
 	if (!path && s->listener_metadata && s->listener_metadata[0])
 		return err_set(err, ERR_INVALID, "listenerMetadata", "needs a listenerPath");
 	if (!path && has_notify(s))
@@ -242,8 +242,8 @@ int seccomp_build(const struct oci_seccomp *s, struct arena *arena, struct secco
 	if (seccomp_check(s, err) < 0 || seccomp_kernel_check(s, &filter, err) < 0)
 		return -1;
 	lib = seccomp_lib_open(err);
-	if (!lib || seccomp_compile(s, seccomp_arch_own(), lib, arena, &filter.insns, &filter.n,
-			    err) < 0)
+	if (!lib || seccomp_compile(
+			    s, seccomp_arch_own(), lib, arena, &filter.insns, &filter.n, err) < 0)
 		return -1;
 	*ret = filter;
 	return 0;
