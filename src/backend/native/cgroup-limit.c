@@ -218,8 +218,8 @@ static int put(const struct cgroup *cg, const struct cgroup_value *v)
 	int os = errno;
 	if (file_put(cg->fd, v->alt_file, v->alt_text) == 0)
 		return 0;
-	if (errno == ENOENT || errno == EOPNOTSUPP)
-		errno = os;
+	if (errno == ENOENT)
+		errno = os; /* what the first said is nearer */
 	return -1;
 }
 

@@ -15,20 +15,25 @@ enum { REMOVE_TIMEOUT_MS = 1000 };
  * Never fails: another container may live there. */
 void cgroup_drop_made(int root, char *path)
 {
-	char mark[8], above[PATH_MAX + 1];
+	char mark[8], above[PATH_MAX];
 
 	while (!str_eq(path, ".")) {
-		_close_ int fd = cgroup_openat(root, path, O_RDONLY | O_DIRECTORY);
-		if (fd < 0 || fgetxattr(fd, CGROUP_MADE_MARK, mark, sizeof(mark)) < 0)
-			return;
 		char *slash = strrchr(path, '/');
 		const char *name = slash ? slash + 1 : path;
-		(void)snprintf(above, sizeof(above), "%.*s", slash ? (int)(slash - path) : 1,
-			slash ? path : ".");
-		_close_ int up = cgroup_openat(root, above, O_PATH | O_DIRECTORY);
-		if (up < 0 || unlinkat(up, name, AT_REMOVEDIR) < 0)
+		size_t n = slash ? (size_t)(slash - path) : 1;
+		_close_ int fd = cgroup_openat(root, path, O_RDONLY | O_DIRECTORY);
+
+		memcpy(above, slash ? path : ".", n);
+		above[n] = '\0';
+		if (fd >= 0) {
+			_close_ int up = cgroup_openat(root, above, O_PATH | O_DIRECTORY);
+			if (fgetxattr(fd, CGROUP_MADE_MARK, mark, sizeof(mark)) < 0 || up < 0 ||
+				unlinkat(up, name, AT_REMOVEDIR) < 0)
+				return;
+		} else if (errno != ENOENT) {
 			return;
-		memcpy(path, above, strlen(above) + 1);
+		}
+		memcpy(path, above, n + 1);
 	}
 }
 

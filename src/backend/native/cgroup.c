@@ -213,49 +213,58 @@ static int check_adopted(int fd, const char *path, struct err *err)
 	return 0;
 }
 
-/* One try. 1 made or taken over, 0 the parent vanished meanwhile, -1 failed. */
-static int create_once(
-	int root, const char *path, struct cgroup_needs *needs, struct cgroup *ret, struct err *err)
+static int make_failed(int os, const char *op, const char *path, struct err *err)
 {
-	char parent[PATH_MAX];
-	const char *leaf = cgroup_split(path, parent);
-	_close_ int up = cgroup_openat(root, parent, O_PATH | O_DIRECTORY);
+	cgroup_fail(err, os, op, path);
+	if (os == EAGAIN)
+		err_hint(err,
+			"cgroup.max.depth or cgroup.max.descendants of a group above is reached");
+	return -1;
+}
 
-	if (up < 0 && errno == ENOENT)
-		up = make_parents(root, parent);
-	if (up < 0 && errno == ENOENT)
-		return 0;
-	if (up < 0)
-		return cgroup_fail(err, errno, "making its parents", path);
-	if (cgroup_enable(root, up, parent, needs, err) < 0) {
-		cgroup_drop_made(root, parent);
-		return -1;
-	}
+/* Makes and opens the leaf. 1 done, 0 the parent vanished meanwhile, -1 failed. */
+static int make_leaf(
+	int up, const char *leaf, const char *path, struct cgroup *ret, struct err *err)
+{
 	bool made = mkdirat(up, leaf, 0755) == 0;
-	if (!made && errno == ENOENT)
-		return 0;
-	if (!made && errno != EEXIST) {
-		cgroup_fail(err, errno, "mkdir", path);
-		if (err->os == EAGAIN)
-			err_hint(err,
-				"cgroup.max.depth or cgroup.max.descendants of a group above is reached");
-		cgroup_drop_made(root, parent);
-		return -1;
-	}
+
+	if (!made && errno != EEXIST)
+		return errno == ENOENT ? 0 : make_failed(errno, "mkdir", path, err);
 	_close_ int fd = cgroup_openat(up, leaf, O_RDONLY | O_DIRECTORY);
 	if (fd < 0 && errno == ENOENT)
 		return 0;
 	if (fd < 0) {
-		cgroup_fail(err, errno, "open", path);
+		make_failed(errno, "open", path, err);
 		if (made)
 			(void)unlinkat(up, leaf, AT_REMOVEDIR);
-		cgroup_drop_made(root, parent);
 		return -1;
 	}
 	if (!made && check_adopted(fd, path, err) < 0)
 		return -1;
 	*ret = (struct cgroup){ .fd = fd_take(&fd), .created = made };
 	return 1;
+}
+
+/* One try, as make_leaf. */
+static int create_once(
+	int root, const char *path, struct cgroup_needs *needs, struct cgroup *ret, struct err *err)
+{
+	char parent[PATH_MAX];
+	const char *leaf = cgroup_split(path, parent);
+	_close_ int up = cgroup_openat(root, parent, O_PATH | O_DIRECTORY);
+	int r = -1;
+
+	if (up < 0 && errno == ENOENT)
+		up = make_parents(root, parent);
+	if (up < 0 && errno == ENOENT)
+		return 0;
+	if (up < 0)
+		make_failed(errno, "making its parents", path, err);
+	else if (cgroup_enable(root, up, parent, needs, err) == 0)
+		r = make_leaf(up, leaf, path, ret, err);
+	if (r < 0)
+		cgroup_drop_made(root, parent);
+	return r;
 }
 
 int cgroup_create(const char *path, const struct oci_resources *resources, struct cgroup *ret,
