@@ -191,12 +191,13 @@ static pid_t lock_holder(int fd)
 	unsigned maj, min;
 	unsigned long long ino;
 	struct stat st;
-	char line[256];
+	_free_ char *line = NULL;
+	size_t size = 0;
 	int pid;
 
 	if (!f || fstat(fd, &st) < 0)
 		return 0;
-	while (fgets(line, sizeof(line), f)) {
+	while (getline(&line, &size, f) > 0) {
 		if (sscanf(line, "%*u: FLOCK %*s WRITE %d %x:%x:%llu", &pid, &maj, &min, &ino) ==
 				4 &&
 			ino == st.st_ino && maj == major(st.st_dev) && min == minor(st.st_dev))
