@@ -95,16 +95,19 @@ long talk_sync(const struct wire_step *s)
 long talk_ready(const struct wire_step *s)
 {
 	struct wire_msg m = { .kind = WIRE_READY };
-	long r = send_or_die(&m, -1);
+	/*
+	 * Before READY, since the parent of a detached container may end as soon as it has said GO.
+	 * If it dies without, its end of the socket tells.
+	 */
+	long r = SYS2(prctl, PR_SET_PDEATHSIG, 0);
 
+	if (r == 0)
+		r = send_or_die(&m, -1);
 	if (r == 0)
 		r = talk_go(s);
 	if (r < 0)
 		return r;
 	G.committed = 1;
-	r = SYS2(prctl, PR_SET_PDEATHSIG, 0);
-	if (r < 0)
-		return r;
 	if (s->flags & STEP_KEEP_CTL)
 		return SYS3(fcntl, G.report_fd, F_SETFD, FD_CLOEXEC);
 	close_fd(G.report_fd);

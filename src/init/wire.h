@@ -28,7 +28,7 @@ enum wire_op {
 	OP_GO,    /* wait for WIRE_GO on the control socket */
 	OP_SYNC,  /* send WIRE_SYNC, wait for WIRE_GO. With STEP_SEND_TARGET: s1 = target directory, opened
 		     O_PATH|O_DIRECTORY and sent along (tmpcopyup) */
-	OP_READY, /* send WIRE_READY, wait for WIRE_GO (commit), clear PDEATHSIG, close the control socket. With
+	OP_READY, /* clear PDEATHSIG, send WIRE_READY, wait for WIRE_GO (commit), close the control socket. With
 		     STEP_KEEP_CTL (exec): keep the socket, CLOEXEC: errors of later steps go there */
 	OP_GATE,  /* fd = listening SOCK_SEQPACKET socket: accept, receive WIRE_START (with the hook-output fd if it brings one);
 		     later errors go to that connection, which is CLOEXEC; the listener is closed. While it waits init holds
