@@ -111,7 +111,9 @@ int rootfs_masks(struct compile *c, struct err *err)
 		return 0;
 	if (need_mounts(c, "linux.maskedPaths", err) < 0)
 		return -1;
-	plan_source(c->plan, SRC_NULL, "/dev/null", "linux.maskedPaths", &null);
+	/* Read-only, or the container's root could change owner and mode of the host's own node. */
+	plan_source(c->plan, SRC_NULL, "/dev/null", "linux.maskedPaths", &null)->attr_set =
+		MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
 	plan_source(c->plan, SRC_EMPTY, "an empty folder", "linux.maskedPaths", &empty);
 	for (size_t i = 0; i < c->lin->n_masked_paths; i++) {
 		const char *place = compile_text(c, "linux.maskedPaths[%zu]", i);
