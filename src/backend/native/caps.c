@@ -85,9 +85,8 @@ static struct sets sets_of(const struct compile *c, bool warn)
 	dropped = 0;
 	s.inheritable = keep(s.inheritable, s.bounding, &dropped);
 	warn_set(warn ? "inheritable but not in the bounding set" : NULL, dropped);
-	dropped = 0;
+	/* Warned about when the specification was checked. */
 	s.ambient = keep(s.ambient, s.permitted & s.inheritable, &dropped);
-	warn_set(warn ? "ambient but not permitted and inheritable" : NULL, dropped);
 	return s;
 }
 

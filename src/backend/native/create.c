@@ -214,8 +214,8 @@ static const struct {
 	{ "seccomp filter", step_filter },
 	{ "plan", step_plan },
 	{ "record", step_record },
-	{ "sources", step_sources },
 	{ "cgroup", step_cgroup },
+	{ "sources", step_sources }, /* the cgroup itself may be one */
 	{ "spawn", step_spawn },
 };
 

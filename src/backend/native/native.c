@@ -103,7 +103,8 @@ static int raise_rlimit(const struct oci_rlimit *l, pid_t pid, struct err *err)
 	int resource = rlimit_number(l->type);
 	struct rlimit64 now;
 
-	if (prlimit64(pid, (enum __rlimit_resource)resource, NULL, &now) < 0)
+	/* Our own, which it inherited: another user's can't be read without CAP_SYS_RESOURCE. */
+	if (prlimit64(0, (enum __rlimit_resource)resource, NULL, &now) < 0)
 		return err_sys(err, errno, "prlimit", "%s", l->type);
 	if (l->hard <= now.rlim_max)
 		return 0;
