@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Containers for test programs: bundles from a base config, ctrctl as a user would call it, TAP on stdout.
+
+    from box import *
+
+    def a_sentence_that_is_true(box):
+        r = box.run('echo hello')
+        same('hello\\n', r.out)
+
+    main(globals())
+
+Each case is a function whose only parameter is `box`; it gets a fresh one: its own --root, bundle folders, and a check
+afterwards that nothing is left (mounts, cgroups, state, processes)."""
+
+import copy
+import inspect
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+CTRCTL = os.environ['CTRCTL']
+CACHE = os.environ.get('CACHE', '')
+BUSYBOX = os.path.join(CACHE, 'rootfs', 'busybox')
+DEBIAN = os.path.join(CACHE, 'rootfs', 'debian')
+
+DEFAULT_CAPS = ['CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_FSETID', 'CAP_FOWNER', 'CAP_MKNOD', 'CAP_NET_RAW', 'CAP_SETGID',
+                'CAP_SETUID', 'CAP_SETFCAP', 'CAP_SETPCAP', 'CAP_NET_BIND_SERVICE', 'CAP_SYS_CHROOT', 'CAP_KILL',
+                'CAP_AUDIT_WRITE']
+
+BASE = {
+    'ociVersion': '1.2.0',
+    'process': {
+        'user': {'uid': 0, 'gid': 0},
+        'args': ['true'],
+        'env': ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
+        'cwd': '/',
+        'capabilities': {kind: DEFAULT_CAPS for kind in ('bounding', 'effective', 'permitted')},
+        'noNewPrivileges': True,
+    },
+    'root': {'path': 'rootfs'},
+    'hostname': 'box',
+    'mounts': [
+        {'destination': '/proc', 'type': 'proc', 'source': 'proc', 'options': ['nosuid', 'noexec', 'nodev']},
+        {'destination': '/dev', 'type': 'tmpfs', 'source': 'tmpfs', 'options': ['nosuid', 'strictatime', 'mode=755', 'size=65536k']},
+        {'destination': '/dev/pts', 'type': 'devpts', 'source': 'devpts',
+         'options': ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5']},
+        {'destination': '/dev/shm', 'type': 'tmpfs', 'source': 'shm',
+         'options': ['nosuid', 'noexec', 'nodev', 'mode=1777', 'size=65536k']},
+        {'destination': '/dev/mqueue', 'type': 'mqueue', 'source': 'mqueue', 'options': ['nosuid', 'noexec', 'nodev']},
+        {'destination': '/sys', 'type': 'sysfs', 'source': 'sysfs', 'options': ['nosuid', 'noexec', 'nodev', 'ro']},
+        {'destination': '/sys/fs/cgroup', 'type': 'cgroup', 'source': 'cgroup',
+         'options': ['nosuid', 'noexec', 'nodev', 'relatime', 'ro']},
+    ],
+    'linux': {
+        'namespaces': [{'type': t} for t in ('pid', 'network', 'ipc', 'uts', 'mount', 'cgroup')],
+        'maskedPaths': ['/proc/acpi', '/proc/asound', '/proc/kcore', '/proc/keys', '/proc/latency_stats', '/proc/timer_list',
+                        '/proc/timer_stats', '/proc/sched_debug', '/sys/firmware', '/proc/scsi'],
+        'readonlyPaths': ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'],
+    },
+}
+
+
+class Failed(Exception):
+    pass
+
+
+class Skipped(Exception):
+    pass
+
+
+def fail(text):
+    raise Failed(text)
+
+
+def skip(why):
+    raise Skipped(why)
+
+
+def same(wanted, got, what='value'):
+    if wanted != got:
+        fail('%s: wanted %r, got %r' % (what, wanted, got))
+
+
+def has(text, part):
+    if part not in text:
+        fail('no %r in %r' % (part, text))
+
+
+def has_not(text, part):
+    if part in text:
+        fail('%r in %r' % (part, text))
+
+
+class Result:
+    def __init__(self, status, out, err):
+        self.status, self.out, self.err = status, out, err
+
+    def ok(self):
+        if self.status != 0:
+            fail('status %d: %s%s' % (self.status, self.out, self.err))
+        return self
+
+    def fails(self, status, *parts):
+        """Ended with that status and one line of error that holds all the parts."""
+        if self.status != status:
+            fail('status %d instead of %d: %s%s' % (self.status, status, self.out, self.err))
+        for part in parts:
+            has(self.err, part)
+        return self
+
+
+class Box:
+    def __init__(self, folder):
+        self.folder = folder
+        self.root = os.path.join(folder, 'root')
+        self.count = 0
+        self.children = []
+
+    # -- bundles --
+
+    def rootfs(self, source=BUSYBOX):
+        """A copy of a root filesystem (hard links where that is possible); its path."""
+        self.count += 1
+        path = os.path.join(self.folder, 'rootfs%d' % self.count)
+        subprocess.run(['cp', '-a', source, path], check=True)
+        return path
+
+    def bundle(self, edit=None, args=None, rootfs=None, **process):
+        """A folder with config.json; edit(config) changes it."""
+        self.count += 1
+        path = os.path.join(self.folder, 'bundle%d' % self.count)
+        os.mkdir(path)
+        config = copy.deepcopy(BASE)
+        config['root']['path'] = rootfs or self.rootfs()
+        if args is not None:
+            config['process']['args'] = ['sh', '-c', args] if isinstance(args, str) else args
+        config['process'].update(process)
+        if edit:
+            edit(config)
+        with open(os.path.join(path, 'config.json'), 'w', encoding='utf-8') as f:
+            json.dump(config, f)
+        return path
+
+    # -- calls --
+
+    def call(self, *args, stdin=subprocess.DEVNULL, timeout=60, env=None, cwd=None, pass_fds=(), text=None):
+        done = subprocess.run([CTRCTL, '--root', self.root, *args], stdin=subprocess.PIPE if text is not None else stdin,
+                              capture_output=True, timeout=timeout, env=env, cwd=cwd, pass_fds=pass_fds,
+                              input=text.encode() if text is not None else None)
+        return Result(done.returncode, done.stdout.decode(errors='replace'), done.stderr.decode(errors='replace'))
+
+    def run(self, args=None, edit=None, id='c', rootfs=None, **process):
+        """ctrctl run in the foreground of a shell command (or an argv)."""
+        return self.call('run', '--bundle', self.bundle(edit, args, rootfs, **process), id)
+
+    def create(self, args='sleep 100', edit=None, id='c', rootfs=None, options=(), **process):
+        """ctrctl create; a create's stdio stays open in the container, so it goes to files."""
+        bundle = self.bundle(edit, args, rootfs, **process)
+        out = os.path.join(self.folder, id + '.out')
+        with open(out, 'wb') as f:
+            done = subprocess.run([CTRCTL, '--root', self.root, 'create', '--bundle', bundle, *options, id],
+                                  stdin=subprocess.DEVNULL, stdout=f, stderr=subprocess.STDOUT, timeout=60, check=False)
+        with open(out, encoding='utf-8', errors='replace') as f:
+            return Result(done.returncode, '', f.read())
+
+    def output(self, id='c'):
+        with open(os.path.join(self.folder, id + '.out'), encoding='utf-8', errors='replace') as f:
+            return f.read()
+
+    def start(self, args='sleep 100', edit=None, id='c', **more):
+        self.create(args, edit, id, **more).ok()
+        self.call('start', id).ok()
+
+    def exec(self, *args, id='c', options=()):
+        return self.call('exec', *options, id, *args)
+
+    def state(self, id='c'):
+        return json.loads(self.call('state', id).ok().out)
+
+    def status(self, id='c'):
+        return self.state(id)['status']
+
+    def delete(self, id='c'):
+        return self.call('delete', '--force', id).ok()
+
+    # -- the end --
+
+    def clean(self):
+        if os.path.isdir(self.root):
+            for id in sorted(os.listdir(self.root)):
+                if not id.startswith('.'):
+                    self.call('delete', '--force', id)
+
+
+def eventually(test, seconds=20, what='condition'):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if test():
+            return
+        time.sleep(0.05)
+    fail('%s never came true' % what)
+
+
+# -- what must not be left -------------------------------------------------------------------------------
+
+def cgroup_mount():
+    unified = '/sys/fs/cgroup/unified'
+    return unified if os.path.isdir(unified) else '/sys/fs/cgroup'
+
+
+def cgroups():
+    return {os.path.join(d, n) for d, names, _ in os.walk(cgroup_mount()) for n in names}
+
+
+def mounts():
+    with open('/proc/self/mountinfo', encoding='utf-8') as f:
+        return sorted(line.split(' - ')[0].split()[4] for line in f)
+
+
+def leftovers(before):
+    found = []
+    now = mounts()
+    if now != before['mounts']:
+        found.append('mounts: %s' % [m for m in now if m not in before['mounts']])
+    more = cgroups() - before['cgroups']
+    if more:
+        found.append('cgroups: %s' % sorted(more))
+    return found
+
+
+def snapshot():
+    return {'mounts': mounts(), 'cgroups': cgroups()}
+
+
+def main(names):
+    cases = [f for f in names.values() if inspect.isfunction(f) and list(inspect.signature(f).parameters) == ['box']
+             and f.__module__ == '__main__']
+    wanted = sys.argv[1:]
+    failed = 0
+    number = 0
+    print('1..%d' % len([c for c in cases if not wanted or c.__name__ in wanted]), flush=True)
+    for case in cases:
+        if wanted and case.__name__ not in wanted:
+            continue
+        number += 1
+        name = case.__name__.replace('_', ' ')
+        folder = tempfile.mkdtemp(prefix='ctrctl-test-')
+        before = snapshot()
+        box = Box(folder)
+        line, detail = 'ok', ''
+        try:
+            case(box)
+        except Skipped as s:
+            line, name = 'ok', '%s # SKIP %s' % (name, s)
+        except Failed as f:
+            line, detail = 'not ok', str(f)
+        except Exception:  # pylint: disable=broad-except
+            line, detail = 'not ok', traceback.format_exc()
+        try:
+            box.clean()
+            left = leftovers(before)
+            if left:
+                line, detail = 'not ok', detail + '\nleft behind: ' + '; '.join(left)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        if line != 'ok':
+            failed += 1
+        print('%s %d - %s' % (line, number, name), flush=True)
+        for text in detail.splitlines():
+            print('#   ' + text, flush=True)
+    sys.exit(1 if failed else 0)
