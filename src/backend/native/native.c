@@ -244,8 +244,12 @@ int native_start(const struct ctr_record *rec, int dir_fd, const struct oci_spec
 	gate_remove(dir_fd);
 	if (trace)
 		ctr_trace_add(trace, "start", rec->id, (int)getpid(), begin, ctr_trace_now());
+	if (r < 0 && failed.kind == WIRE_ERROR) {
+		native_start_error(rec, dir_fd, &failed, err);
+		hook_tail_explain(&s.tail, s.hook_out, err);
+	}
 	if (r < 0)
-		return failed.kind == WIRE_ERROR ? native_start_error(rec, dir_fd, &failed, err) : -1;
+		return -1;
 	return rec->has_start_hooks ? poststart(rec, spec, s.pidfd, err) : 0;
 }
 

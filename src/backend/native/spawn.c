@@ -388,7 +388,6 @@ struct talk {
 	pid_t helper; /* to be reaped once it has named the real process */
 	bool go_owed; /* a new user namespace: init waits for its maps */
 	struct wire_msg *ret_error; /* the plan isn't at hand: the caller explains */
-	struct hook_tail tail;
 };
 
 static int reap(pid_t pid)
@@ -462,13 +461,11 @@ static int on_error(struct talk *t, const struct wire_msg *m, struct err *err)
 
 	if (!t->plan) {
 		*t->ret_error = *m;
-		err_set(err, ERR_SYSTEM, "init", "step %u failed", m->step);
-		hook_tail_explain(&t->tail, t->out->hook_out, err);
-		return -1;
+		return err_set(err, ERR_SYSTEM, "init", "step %u failed", m->step);
 	}
 	if (m->step != STEP_BEFORE_INIT) {
 		plan_error(t->plan, m, err);
-		hook_tail_explain(&t->tail, t->out->hook_out, err);
+		hook_tail_explain(&t->out->tail, t->out->hook_out, err);
 		return -1;
 	}
 	const char *name = "clone3";
@@ -557,7 +554,7 @@ static int wait_for_word(struct talk *t, struct err *err)
 			return 0; /* recvmsg waits by itself */
 		if (poll(p, 2, -1) < 0 && errno != EINTR)
 			return err_sys(err, errno, "poll", "init");
-		if (p[1].revents && !hook_tail_read(&t->tail, t->out->hook_out))
+		if (p[1].revents && !hook_tail_read(&t->out->tail, t->out->hook_out))
 			t->out->hook_out = fd_close(t->out->hook_out);
 		if (p[0].revents)
 			return 0;
@@ -688,9 +685,11 @@ int spawn(const struct plan *p, struct prepared *sources, int cgroup_fd, const s
 		goto fail;
 	if (say(&t, WIRE_GO, err) < 0)
 		goto fail;
-	spawn_trace_add(ret, p, trace);
 	if (keeps_ctl(p))
 		ret->ctl = fd_take(&ctl);
+	else if (converse(&t, 2, err) < 0) /* until init has closed its end it still dies with us (PDEATHSIG) */
+		goto fail;
+	spawn_trace_add(ret, p, trace);
 	return 0;
 fail:
 	kill_and_reap(&t);

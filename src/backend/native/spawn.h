@@ -6,6 +6,7 @@
 #ifndef NATIVE_SPAWN_H
 #define NATIVE_SPAWN_H
 
+#include "backend/native/hooks.h"
 #include "backend/native/prepare.h"
 
 #include "ctrctl/backend.h"
@@ -26,6 +27,7 @@ struct spawned {
 	int ctl;     /* exec: the connection on which a failing execve is told; else FD_NONE */
 	int hook_out; /* read side of what container hooks write, or FD_NONE */
 	struct spawn_trace *trace;
+	struct hook_tail tail; /* the end of what they wrote */
 };
 #define SPAWNED_INIT { .pidfd = FD_NONE, .ctl = FD_NONE, .hook_out = FD_NONE }
 void spawned_close(struct spawned *);
