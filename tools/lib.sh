@@ -66,3 +66,15 @@ apt_refresh() {
 	apt-get -qq -o DPkg::Lock::Timeout=600 update
 	apt_refreshed=1
 }
+
+# ctrctl_in BUILD: the program that a build folder holds
+ctrctl_in() {
+	local file
+	for file in "$1/ctrctl" "$1/src/cli/ctrctl"; do
+		if [ -x "$file" ]; then
+			echo "$file"
+			return 0
+		fi
+	done
+	die "no ctrctl in $1: build it first"
+}

@@ -240,14 +240,12 @@ SUITES = {'style': run_style, 'unit': run_unit, 'kernel': run_kernel, 'vm': run_
 
 def parse_arguments():
     parser = argparse.ArgumentParser()
-    for name in ('--source', '--build', '--cache'):
+    for name in ('--source', '--build', '--cache', '--ctrctl'):
         parser.add_argument(name, type=os.path.realpath)
-    parser.add_argument('--ctrctl', type=os.path.realpath)
     parser.add_argument('--only', default='*')
     parser.add_argument('--verbose', action='store_true')
     parser.add_argument('suites', nargs='+', choices=list(SUITES))
     options = parser.parse_args()
-    options.ctrctl = options.ctrctl or os.path.join(options.build, 'ctrctl')
     options.must_run = os.environ.get('CI') == 'true' or os.environ.get('CTRCTL_MUST_RUN') == '1'
     return options
 
