@@ -169,6 +169,8 @@ def run_guest(folder, vm_options, options):
     try:
         command = [os.path.join(options.source, 'tools/vm'), '--share', share, '--cwd', options.source,
                    '--timeout', str(GUEST_SECONDS), '--keep', options.build, *vm_options]
+        if os.path.exists(options.ctrctl):
+            command += ['--keep', os.path.dirname(options.ctrctl)]
         for name, value in environment(options).items():
             command += ['--env', '%s=%s' % (name, value)]
         command += ['--', 'tools/test.d/guest', str(GUEST_PROGRAM_SECONDS), *todo]
@@ -203,7 +205,7 @@ def guest_result(program, prefix, options):
 
 
 def run_vm(options):
-    return run_guest('tests/vm', [], options)
+    return run_guest('tests/vm', ['--disk', '1G'], options)
 
 
 def run_engines(options):
