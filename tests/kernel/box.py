@@ -120,7 +120,7 @@ class Box:
         self.folder = folder
         self.root = os.path.join(folder, 'root')
         self.count = 0
-        self.children = []
+        self.tag = os.path.basename(folder)
 
     # -- bundles --
 
@@ -138,6 +138,7 @@ class Box:
         os.mkdir(path)
         config = copy.deepcopy(BASE)
         config['root']['path'] = rootfs or self.rootfs()
+        config['linux']['cgroupsPath'] = '/%s/%d' % (self.tag, self.count)
         if args is not None:
             config['process']['args'] = ['sh', '-c', args] if isinstance(args, str) else args
         config['process'].update(process)
@@ -214,8 +215,10 @@ def cgroup_mount():
     return unified if os.path.isdir(unified) else '/sys/fs/cgroup'
 
 
-def cgroups():
-    return {os.path.join(d, n) for d, names, _ in os.walk(cgroup_mount()) for n in names}
+def cgroups(tag):
+    """Those of one box; and, if a test leaves the path to ctrctl, what it names after its ids."""
+    return {os.path.join(d, n) for d, names, _ in os.walk(cgroup_mount()) for n in names
+            if tag in os.path.join(d, n) or n in ('ctrctl-a', 'ctrctl-b', 'ctrctl-c')}
 
 
 def mounts():
@@ -223,19 +226,14 @@ def mounts():
         return sorted(line.split(' - ')[0].split()[4] for line in f)
 
 
-def leftovers(before):
+def leftovers(box, before):
     found = []
     now = mounts()
-    if now != before['mounts']:
-        found.append('mounts: %s' % [m for m in now if m not in before['mounts']])
-    more = cgroups() - before['cgroups']
-    if more:
-        found.append('cgroups: %s' % sorted(more))
+    if now != before:
+        found.append('mounts: %s' % [m for m in now if m not in before])
+    if cgroups(box.tag):
+        found.append('cgroups: %s' % sorted(cgroups(box.tag)))
     return found
-
-
-def snapshot():
-    return {'mounts': mounts(), 'cgroups': cgroups()}
 
 
 def main(names):
@@ -251,7 +249,7 @@ def main(names):
         number += 1
         name = case.__name__.replace('_', ' ')
         folder = tempfile.mkdtemp(prefix='ctrctl-test-')
-        before = snapshot()
+        before = mounts()
         box = Box(folder)
         line, detail = 'ok', ''
         try:
@@ -264,7 +262,7 @@ def main(names):
             line, detail = 'not ok', traceback.format_exc()
         try:
             box.clean()
-            left = leftovers(before)
+            left = leftovers(box, before)
             if left:
                 line, detail = 'not ok', detail + '\nleft behind: ' + '; '.join(left)
         finally:
