@@ -134,7 +134,7 @@ int ctr_container_start(struct ctr_container *c, struct ctr_trace *trace, struct
 
 	if (ctr_container_lock(c, err) < 0 || allow(c, VERB_START, err) < 0)
 		return -1;
-	if (c->rec.has_start_hooks) {
+	if (c->rec.has_start_hooks || c->rec.notify) {
 		spec = bundle_stored(c, err);
 		if (!spec)
 			return -1;
