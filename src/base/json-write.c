@@ -235,6 +235,15 @@ static void w_list(struct json_writer *w, const struct json_field *f, const char
 	json_w_array_end(w);
 }
 
+/* What a pointer member points to. Not through a char **: the member has another pointer type. */
+static const char *boxed_at(const char *member)
+{
+	const char *boxed;
+
+	memcpy(&boxed, member, sizeof(boxed));
+	return boxed;
+}
+
 void json_w_fields(struct json_writer *w, const struct json_field *fields, const void *base)
 {
 	json_w_object(w);
@@ -247,7 +256,7 @@ void json_w_fields(struct json_writer *w, const struct json_field *fields, const
 			continue;
 		}
 		if (f->flags & J_OPT)
-			memcpy(&p, p, sizeof(p));
+			p = boxed_at(p);
 		if (!p || (!(f->flags & J_OPT) && is_empty(f, p)))
 			continue;
 		json_w_key(w, f->name);

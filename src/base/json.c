@@ -22,8 +22,12 @@ enum { FEW_KEYS = 24, YAJL_SLACK = 64 * 1024 };
  * leave the parser with longjmp when memory or the budget is out; all pieces hang on one list and
  * are freed at the end.
  */
+struct ring {
+	struct ring *next, *prev;
+};
+
 struct piece {
-	struct piece *next, *prev;
+	struct ring ring;
 	size_t n;
 	max_align_t mem[];
 };
@@ -36,7 +40,7 @@ struct reader {
 	const char *why; /* what a callback objects to */
 	const char *why_key;
 	bool no_memory;
-	struct piece pieces; /* head of a ring */
+	struct ring pieces;
 	size_t used, budget;
 	jmp_buf out_of_memory;
 };
@@ -51,9 +55,9 @@ static void *piece_alloc(void *ctx, size_t n)
 	if (!p)
 		longjmp(r->out_of_memory, 1);
 	p->n = n;
-	p->next = &r->pieces;
-	p->prev = r->pieces.prev;
-	p->prev->next = p->next->prev = p;
+	p->ring.next = &r->pieces;
+	p->ring.prev = r->pieces.prev;
+	p->ring.prev->next = p->ring.next->prev = &p->ring;
 	r->used += n;
 	return p->mem;
 }
@@ -65,8 +69,8 @@ static void piece_free(void *ctx, void *mem)
 	if (!mem)
 		return;
 	struct piece *p = (struct piece *)((char *)mem - offsetof(struct piece, mem));
-	p->prev->next = p->next;
-	p->next->prev = p->prev;
+	p->ring.prev->next = p->ring.next;
+	p->ring.next->prev = p->ring.prev;
 	r->used -= p->n;
 	free(p);
 }
@@ -86,7 +90,7 @@ static void *piece_realloc(void *ctx, void *mem, size_t n)
 static void pieces_free(struct reader *r)
 {
 	while (r->pieces.next != &r->pieces)
-		piece_free(r, r->pieces.next->mem);
+		piece_free(r, ((struct piece *)(void *)r->pieces.next)->mem);
 }
 
 /* ---- events
