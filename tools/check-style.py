@@ -68,12 +68,14 @@ def check_c(path, text, errors, warnings):
 
 
 def check_format(root, paths, errors):
-    for path in paths:
-        if path.startswith("src/init/sys-"):  # assembly in macros
-            continue
-        run = subprocess.run(["clang-format", "--dry-run", "-Werror", path], cwd=root, capture_output=True, text=True)
-        if run.returncode:
-            errors.append(run.stderr.split("\n")[0].split("[")[0] + " (clang-format -i would change it)")
+    # One run for all: starting clang-format costs more than its work. Assembly in macros is left alone.
+    paths = [p for p in paths if not p.startswith("src/init/sys-")]
+    run = subprocess.run(["clang-format", "--dry-run", *paths], cwd=root, capture_output=True, text=True)
+    changed = {line.split(":")[0] for line in run.stderr.split("\n") if "[-Wclang-format-violations]" in line}
+    for path in sorted(changed):
+        errors.append(f"{path}: clang-format -i would change it")
+    if run.returncode:
+        errors.append(f"clang-format failed: {run.stderr[-200:]}")
 
 
 def main():
