@@ -102,5 +102,5 @@ void sha256_hex(const unsigned char digest[SHA256_SIZE], char ret[SHA256_HEX_SIZ
 		ret[2 * i] = digits[digest[i] >> 4];
 		ret[2 * i + 1] = digits[digest[i] & 15];
 	}
-	ret[2 * SHA256_SIZE] = '\0';
+	ret[SHA256_HEX_SIZE - 1] = '\0';
 }
