@@ -155,115 +155,6 @@ static void object_of(const struct plan *p, const struct plan_step *s, char *buf
 		snprintf(buf, n, "%s", from ? from : s1);
 }
 
-/* ---- cases with words of their own ----------------------------------------------- */
-
-static const char *program(const struct plan *p)
-{
-	return p->argv && p->argv[0] ? p->argv[0] : "";
-}
-
-/* Engines read these words to tell a missing program from everything else (exit status 127, 126).
- */
-static int error_find(
-	const struct plan *p, const struct plan_step *s, const struct wire_msg *m, struct err *err)
-{
-	const char *name = program(p);
-
-	if (m->err == EACCES || m->err == EPERM || m->err == EISDIR) {
-		err_set(err, ERR_DENIED, NULL, "exec: \"%s\": permission denied", name);
-		return err_hint(err,
-			"the file isn't executable for the container's user, or lies on a noexec mount");
-	}
-	if (strchr(name, '/'))
-		err_set(err, ERR_NOT_FOUND, NULL,
-			"exec: \"%s\": stat %s: no such file or directory", name, name);
-	else
-		err_set(err, ERR_NOT_FOUND, NULL,
-			"exec: \"%s\": executable file not found in $PATH", name);
-	return err_hint(err, "looked in the root filesystem for: %s%s", (const char *)s->s1,
-		s->a > 1 ? ", ..." : "");
-}
-
-static int error_exec(
-	const struct plan *p, const struct plan_step *s, const struct wire_msg *m, struct err *err)
-{
-	err_sys(err, m->err, "execve", "%s", program(p));
-	if (m->err == ENOENT)
-		err_hint(err,
-			"the program is there, but its interpreter (#! line or ELF loader) isn't in the root filesystem");
-	return -1;
-}
-
-static int error_hook(
-	const struct plan *p, const struct plan_step *s, const struct wire_msg *m, struct err *err)
-{
-	const char *path = s->s1;
-	int status = (int)m->value;
-
-	if (m->err == ETIMEDOUT)
-		return err_set(err, ERR_TIMEOUT, path,
-			"the hook didn't end within %llu ms and was killed",
-			(unsigned long long)s->b);
-	if (m->err != ECANCELED)
-		return err_sys(err, m->err, call_name(m, s), "hook %s", path);
-	if (WIFSIGNALED(status))
-		return err_set(err, ERR_SYSTEM, path, "the hook was killed by signal %d",
-			WTERMSIG(status));
-	return err_set(
-		err, ERR_SYSTEM, path, "the hook ended with exit status %d", WEXITSTATUS(status));
-}
-
-static int error_cwd(
-	const struct plan *p, const struct plan_step *s, const struct wire_msg *m, struct err *err)
-{
-	err_sys(err, m->err, call_name(m, s), "%s", (const char *)s->s1);
-	if (m->err == EACCES)
-		return err_hint(err, "the container's user may not enter its working directory");
-	return m->err == ENOENT
-		       ? err_hint(err,
-				 "make the folder in the root filesystem, or change process.cwd")
-		       : -1;
-}
-
-static int error_label(
-	const struct plan *p, const struct plan_step *s, const struct wire_msg *m, struct err *err)
-{
-	char object[384];
-
-	object_of(p, s, object, sizeof(object));
-	err_sys(err, m->err, call_name(m, s), "%s", object);
-	if (m->err == ENOENT || m->err == EINVAL)
-		return err_hint(err,
-			"the kernel doesn't know the profile or label \"%s\"; see aa-status or seinfo",
-			(const char *)s->s3);
-	return err_hint(err, "the label couldn't be proved to be in force, so nothing was started");
-}
-
-static int error_node(
-	const struct plan *p, const struct plan_step *s, const struct wire_msg *m, struct err *err)
-{
-	char object[384];
-
-	put_entry(object, sizeof(object), s);
-	if (m->err == EEXIST)
-		return err_set(err, ERR_EXISTS, object,
-			"is there already, as something else than the device asked for");
-	return err_sys(err, m->err, call_name(m, s), "%s", object);
-}
-
-static const struct {
-	enum wire_op op;
-	int (*explain)(const struct plan *, const struct plan_step *, const struct wire_msg *,
-		struct err *);
-} special[] = {
-	{ OP_FIND_EXEC, error_find },
-	{ OP_EXEC, error_exec },
-	{ OP_HOOK, error_hook },
-	{ OP_CWD, error_cwd },
-	{ OP_LABEL, error_label },
-	{ OP_MKNOD, error_node },
-};
-
 /* ---- hints that need the step ---------------------------------------------------- */
 
 static const struct {
@@ -318,6 +209,133 @@ static void hint_of(const struct plan_step *s, int os, struct err *err)
 		return;
 	}
 }
+
+/* ---- cases with words of their own ----------------------------------------------- */
+
+static const char *program(const struct plan *p)
+{
+	return p->argv && p->argv[0] ? p->argv[0] : "";
+}
+
+/* Engines read these words to tell a missing program from everything else (exit status 127, 126).
+ */
+static int error_find(
+	const struct plan *p, const struct plan_step *s, const struct wire_msg *m, struct err *err)
+{
+	const char *name = program(p);
+
+	if (m->err == EACCES || m->err == EPERM || m->err == EISDIR) {
+		err_set(err, ERR_DENIED, NULL, "exec: \"%s\": permission denied", name);
+		return err_hint(err,
+			"the file isn't executable for the container's user, or lies on a noexec mount");
+	}
+	if (strchr(name, '/'))
+		err_set(err, ERR_NOT_FOUND, NULL,
+			"exec: \"%s\": stat %s: no such file or directory", name, name);
+	else
+		err_set(err, ERR_NOT_FOUND, NULL,
+			"exec: \"%s\": executable file not found in $PATH", name);
+	return err_hint(err, "looked in the root filesystem for: %s%s", (const char *)s->s1,
+		s->a > 1 ? ", ..." : "");
+}
+
+static int error_exec(
+	const struct plan *p, const struct plan_step *s, const struct wire_msg *m, struct err *err)
+{
+	err_sys(err, m->err, "execve", "%s", program(p));
+	if (m->err == ENOENT)
+		err_hint(err,
+			"the program is there, but its interpreter (#! line or ELF loader) isn't in the root filesystem");
+	return -1;
+}
+
+static int error_hook(
+	const struct plan *p, const struct plan_step *s, const struct wire_msg *m, struct err *err)
+{
+	const char *path = s->s1;
+	int status = (int)m->value;
+
+	if (m->err == ETIMEDOUT)
+		return err_set(err, ERR_TIMEOUT, path,
+			"the hook didn't end within %llu ms and was killed",
+			(unsigned long long)s->b);
+	if (m->err != ECANCELED)
+		return err_sys(err, m->err, "hook", "%s",
+			path); /* not by "execve": it isn't the program */
+	if (WIFSIGNALED(status))
+		return err_set(err, ERR_SYSTEM, path, "the hook was killed by signal %d",
+			WTERMSIG(status));
+	return err_set(
+		err, ERR_SYSTEM, path, "the hook ended with exit status %d", WEXITSTATUS(status));
+}
+
+static int error_cwd(
+	const struct plan *p, const struct plan_step *s, const struct wire_msg *m, struct err *err)
+{
+	err_sys(err, m->err, call_name(m, s), "%s", (const char *)s->s1);
+	if (m->err == EACCES)
+		return err_hint(err, "the container's user may not enter its working directory");
+	return m->err == ENOENT
+		       ? err_hint(err,
+				 "make the folder in the root filesystem, or change process.cwd")
+		       : -1;
+}
+
+static int error_label(
+	const struct plan *p, const struct plan_step *s, const struct wire_msg *m, struct err *err)
+{
+	char object[384];
+
+	object_of(p, s, object, sizeof(object));
+	err_sys(err, m->err, call_name(m, s), "%s", object);
+	if (m->err == ENOENT || m->err == EINVAL)
+		return err_hint(err,
+			"the kernel doesn't know the profile or label \"%s\"; see aa-status or seinfo",
+			(const char *)s->s3);
+	return err_hint(err, "the label couldn't be proved to be in force, so nothing was started");
+}
+
+/* For the kernel a file on a folder is one of many kinds of EINVAL. Engines look for "not a
+ * directory". */
+static int error_attach(
+	const struct plan *p, const struct plan_step *s, const struct wire_msg *m, struct err *err)
+{
+	char object[384];
+
+	object_of(p, s, object, sizeof(object));
+	err_sys(err, m->err, call_name(m, s), "%s", object);
+	hint_of(s, m->err, err);
+	if (m->err != EINVAL || m->call != SYS_move_mount)
+		return -1;
+	snprintf(err->text, sizeof(err->text), "not a directory, or not a file like its source?");
+	return err_hint(err, "a file can only be mounted over a file, a folder over a folder");
+}
+
+static int error_node(
+	const struct plan *p, const struct plan_step *s, const struct wire_msg *m, struct err *err)
+{
+	char object[384];
+
+	put_entry(object, sizeof(object), s);
+	if (m->err == EEXIST)
+		return err_set(err, ERR_EXISTS, object,
+			"is there already, as something else than the device asked for");
+	return err_sys(err, m->err, call_name(m, s), "%s", object);
+}
+
+static const struct {
+	enum wire_op op;
+	int (*explain)(const struct plan *, const struct plan_step *, const struct wire_msg *,
+		struct err *);
+} special[] = {
+	{ OP_FIND_EXEC, error_find },
+	{ OP_EXEC, error_exec },
+	{ OP_HOOK, error_hook },
+	{ OP_ATTACH, error_attach },
+	{ OP_CWD, error_cwd },
+	{ OP_LABEL, error_label },
+	{ OP_MKNOD, error_node },
+};
 
 static void explain(
 	const struct plan *p, const struct plan_step *s, const struct wire_msg *m, struct err *err)

@@ -166,6 +166,14 @@ Test(plan_error, says_which_source_was_to_go_where)
 	cr_expect(strstr(t.hint, "not a directory: "), "engines look for these words: %s", t.hint);
 }
 
+Test(plan_error, of_a_file_on_a_folder_has_the_words_that_engines_look_for)
+{
+	struct told t = tell(OP_ATTACH, EINVAL, SYS_move_mount, 0, "");
+
+	cr_expect(strstr(t.line, "move_mount(/x on /f)") && strstr(t.line, "not a directory"), "%s",
+		t.line);
+}
+
 Test(plan_error, of_a_missing_program_is_the_one_that_engines_know)
 {
 	struct told t = tell(OP_FIND_EXEC, ENOENT, SYS_openat2, 0, "");
@@ -195,10 +203,11 @@ Test(plan_error, of_anything_else_never_sounds_like_a_missing_program)
 		free(planned_create(&p));
 		if (op == OP_FIND_EXEC || op == OP_EXEC || planned_find(&p, op, 0) < 0)
 			continue;
-		struct told t = tell(op, ENOENT, SYS_openat2, 0, "");
+		uint32_t call = op == OP_HOOK ? SYS_execve : SYS_openat2;
+		struct told t = tell(op, ENOENT, call, 0, "");
 		cr_expect_null(
 			strcasestr(t.line, "no such file"), "%s: %s", plan_op_name(op), t.line);
-		t = tell(op, EACCES, SYS_openat2, 0, "");
+		t = tell(op, EACCES, call, 0, "");
 		cr_expect_null(strcasestr(t.line, "permission denied"), "%s: %s", plan_op_name(op),
 			t.line);
 	}
