@@ -30,12 +30,24 @@ static long set_attributes(int mnt, const struct mount_attr *a, int recursive)
 
 /* Attaches a detached mount at an open target, then looks again: the name must lead to this very
  * mount. */
+/* A folder over a file, or a file over a folder: the kernel only says EINVAL. */
+static int kinds_differ(int mnt, int at)
+{
+	struct statx a, b;
+
+	if (stat_fd(mnt, &a) < 0 || stat_fd(at, &b) < 0)
+		return 0;
+	return ((a.stx_mode & S_IFMT) == S_IFDIR) != ((b.stx_mode & S_IFMT) == S_IFDIR);
+}
+
 long mount_attach(int mnt, int at, const char *path, int nofollow)
 {
 	struct statx want, have;
 	long fd, r = SYS5(move_mount, mnt, "", at, "",
 			 MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 
+	if (r == -EINVAL && kinds_differ(mnt, at))
+		return fail(__NR_move_mount, ENOTDIR);
 	if (r < 0)
 		return r;
 	fd = target_open(path, O_PATH, nofollow);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/caps.h"
 
+#include <string.h>
+
 #include "base/names.h"
 
 static const char *const cap_names[] = {
@@ -68,7 +70,7 @@ uint64_t caps_mask(const char **names, size_t n, struct str *unknown)
 		int cap = caps_number(names[i]);
 		if (cap >= 0)
 			mask |= UINT64_C(1) << cap;
-		else if (unknown)
+		else if (unknown && !(unknown->n && strstr(unknown->p, names[i])))
 			str_printf(unknown, "%s%s", unknown->n ? ", " : "", names[i]);
 	}
 	return mask;

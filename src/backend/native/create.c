@@ -120,7 +120,7 @@ static int step_cgroup(struct creation *c, struct err *err)
 		return 0;
 	if (cgroup_create(c->rec->cgroup, r, &c->cgroup, err) < 0) {
 		c->rec->cgroup_made = false; /* somebody else's: not ours to remove */
-		return err_in(err, "linux.cgroupsPath");
+		return err_in(err, err->code == ERR_UNSUPPORTED ? "linux.resources" : "linux.cgroupsPath");
 	}
 	if (r && cgroup_limit(&c->cgroup, r, err) < 0)
 		return err_in(err, "linux.resources");
