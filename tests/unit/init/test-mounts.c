@@ -65,7 +65,7 @@ Test(fsmount, reports_the_kernels_own_words)
 
 	add_tmpfs(f, "/data")->s2 = LIST(f, "size", "many", "a", "b", "c", "d");
 	frame_fail(f, 1, EINVAL);
-	cr_assert(f->last.call == SYS_fsconfig && strstr(f->last.text, "size"), "call %u: %s",
+	cr_assert(f->last.call == SYS_fsconfig && strstr(f->last.text, "'size'"), "call %u: %s",
 		f->last.call, f->last.text);
 }
 
@@ -293,7 +293,7 @@ Test(reconfig, reports_the_kernels_own_words)
 	s->s2 = LIST(f, "size", "many");
 	s->a = 1;
 	frame_fail(f, 2, EINVAL);
-	cr_assert(strstr(f->last.text, "size"), "%s", f->last.text);
+	cr_assert(strstr(f->last.text, "'size'"), "%s", f->last.text);
 }
 
 /* ---- masks ------------------------------------------------------------------------------- */

@@ -288,6 +288,18 @@ Test(process, joins_a_namespace_by_fd)
 	frame_pass(f);
 }
 
+Test(process, closes_what_is_closed_already_only_when_told_so)
+{
+	struct frame *f = frame_new();
+
+	f->setup = setup_join;
+	add(f, OP_CLOSE, 0, 0, 0)->fd = FD_A;
+	add(f, OP_CLOSE, 0, 0, 0)->fd = FD_A;
+	f->step[1].flags = STEP_SOFT;
+	add(f, OP_CLOSE, 0, 0, 0)->fd = FD_A;
+	frame_fail(f, 2, EBADF);
+}
+
 Test(process, refuses_a_namespace_of_another_kind)
 {
 	struct frame *f = frame_new();
