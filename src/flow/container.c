@@ -54,8 +54,12 @@ struct ctr_container *ctr_container_open(
 			return NULL;
 		c->locked = true;
 	}
-	if (store_load(&c->box, id, c->arena, &c->rec, err) < 0)
+	if (store_load(&c->box, id, c->arena, &c->rec, err) < 0) {
+		/* No record yet: its maker has the folder and works on it. */
+		if (err->code == ERR_INVALID && !c->locked && store_is_locked(&c->box))
+			err_set(err, ERR_STATE, NULL, "the container is still being created");
 		return NULL;
+	}
 	c->backend = find_backend(e, c->rec.backend, err);
 	return c->backend ? take(c) : NULL;
 }
@@ -304,7 +308,7 @@ static int visit(struct ctr_engine *e, const char *id,
 
 	if (c && ctr_container_status(c, &status, &why) == 0)
 		return fn(arg, &c->rec, status, err);
-	if (why.code != ERR_NOT_FOUND) {
+	if (why.code != ERR_NOT_FOUND && why.code != ERR_STATE) {
 		err_line(&why, line, sizeof(line));
 		log_warn("list: %s: %s", id, line);
 	}

@@ -105,8 +105,7 @@ static int reserve(struct ctr_container *c, const struct bundle *b, struct err *
 		store_claim(&e->store, c->rec.id, &c->box, err) < 0)
 		return -1;
 	c->locked = true;
-	if (store_save(&c->box, &c->rec, err) == 0 &&
-		store_save_config(&c->box, b->text, b->n, err) == 0)
+	if (store_save_config(&c->box, b->text, b->n, err) == 0)
 		return 0;
 	struct err again = ERR_INIT;
 	if (store_remove(&e->store, c->rec.id, &again) < 0)
@@ -123,7 +122,7 @@ static int make(struct ctr_container *c, const struct ctr_input *in, const struc
 		return -1;
 	if (req->pid_file && pid_file_write(req->pid_file, c->rec.pid, err) < 0)
 		return -1;
-	if (c->rec.phase == CTR_CREATED)
+	if (c->rec.phase == CTR_CREATED && !c->box.fresh)
 		return 0;
 	c->rec.phase = CTR_CREATED;
 	return store_save(&c->box, &c->rec, err);

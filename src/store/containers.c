@@ -176,6 +176,7 @@ int store_claim(const struct store *s, const char *id, struct store_box *ret, st
 		return err_set(err, ERR_STATE, NULL,
 			"another command removed the container while it was being made");
 	}
+	box.fresh = true;
 	*ret = box;
 	return 0;
 }
@@ -264,15 +265,31 @@ int store_is_locked(const struct store_box *box)
 /* ---- record and config
  * ------------------------------------------------------------------------------- */
 
-int store_save(const struct store_box *box, const struct ctr_record *r, struct err *err)
+/* The first record replaces nothing: until it is whole, the lock says that the container is being
+ * made. */
+static int save_first(const struct store_box *box, const struct str *text, struct err *err)
+{
+	_close_ int fd = openat(
+		box->fd, "state.json", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0 || fd_write_all(fd, text->p, text->n) < 0)
+		return err_sys(err, errno, "write", "state.json");
+	return 0;
+}
+
+int store_save(struct store_box *box, const struct ctr_record *r, struct err *err)
 {
 	_str_ struct str text = { 0 };
+	int saved;
 
 	record_write(r, &text);
 	if (str_ok(&text, err) < 0)
 		return -1;
-	if (file_replace(box->fd, "state.json", text.p, text.n, 0600, err) < 0)
+	saved = box->fresh ? save_first(box, &text, err)
+			   : file_replace(box->fd, "state.json", text.p, text.n, 0600, err);
+	if (saved < 0)
 		return err_in(err, "record of %s:", r->id);
+	box->fresh = false;
 	return 0;
 }
 

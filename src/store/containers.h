@@ -35,6 +35,7 @@ void store_close(struct store *);
 /* One container's folder, open; closing it drops the lock. */
 struct store_box {
 	int fd;
+	bool fresh; /* claimed, and no record written yet */
 };
 #define STORE_BOX_INIT        \
 	{                     \
@@ -66,7 +67,7 @@ int store_is_locked(const struct store_box *);
  * ERR_INVALID. */
 int store_load(const struct store_box *, const char *id, struct arena *, struct ctr_record *ret,
 	struct err *) _must_check_;
-int store_save(const struct store_box *, const struct ctr_record *, struct err *) _must_check_;
+int store_save(struct store_box *, const struct ctr_record *, struct err *) _must_check_;
 
 /* config.json, byte by byte. Load: fresh memory, free() it. */
 int store_save_config(

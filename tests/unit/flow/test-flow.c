@@ -199,6 +199,20 @@ Test(flow, says_who_holds_a_container)
 	ctr_container_close(c);
 }
 
+Test(flow, says_that_a_container_without_a_record_is_being_made)
+{
+	struct store_box box = STORE_BOX_INIT;
+
+	cr_assert_eq(engine_store(engine, STORE_MAKE, &err), 0);
+	cr_assert_eq(store_claim(&engine->store, "web1", &box, &err), 0);
+	cr_assert_null(ctr_container_open(engine, "web1", CTR_READ, &err));
+	cr_assert_eq(err.code, ERR_STATE);
+	cr_assert_str_eq(said(), "the container is still being created");
+	store_box_close(&box);
+	cr_assert_null(ctr_container_open(engine, "web1", CTR_READ, &err));
+	cr_assert_eq(err.code, ERR_INVALID, "its maker is gone");
+}
+
 Test(flow, answers_each_verb_in_each_state)
 {
 	static const struct {
