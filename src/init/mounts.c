@@ -28,8 +28,6 @@ static long set_attributes(int mnt, const struct mount_attr *a, int recursive)
 		sizeof(*a));
 }
 
-/* Attaches a detached mount at an open target, then looks again: the name must lead to this very
- * mount. */
 /* A folder over a file, or a file over a folder: the kernel only says EINVAL. */
 static int kinds_differ(int mnt, int at)
 {
@@ -40,6 +38,8 @@ static int kinds_differ(int mnt, int at)
 	return ((a.stx_mode & S_IFMT) == S_IFDIR) != ((b.stx_mode & S_IFMT) == S_IFDIR);
 }
 
+/* Attaches a detached mount at an open target, then looks again: the name must lead to this very
+ * mount. */
 long mount_attach(int mnt, int at, const char *path, int nofollow)
 {
 	struct statx want, have;

@@ -305,7 +305,7 @@ Test(ready, without_an_answer_is_the_end, .timeout = 30)
 	parent_dies(false);
 }
 
-Test(ready, lifts_the_death_signal_and_nothing_before_does, .timeout = 30)
+Test(ready, does_not_outlive_a_parent_that_is_killed_before_go, .timeout = 30)
 {
 	struct frame *f = frame_new();
 	struct wire_msg m;

@@ -213,7 +213,7 @@ Test(attach, refuses_a_file_on_a_directory)
 
 	f->setup = setup_file_source;
 	s->fd = FD_A;
-	frame_fail(f, 1, EINVAL);
+	frame_fail(f, 1, ENOTDIR);
 }
 
 /* A mount over the root itself can't be met again by its name: the second look must see that. */
