@@ -285,8 +285,8 @@ int seccomp_get(const struct oci_seccomp *s, int cache_fd, struct arena *arena,
 		return 0;
 	}
 	lib = seccomp_lib_open(err);
-	if (!lib || seccomp_compile(s, seccomp_arch_own(), lib, arena, &filter.insns, &filter.n,
-			    err) < 0)
+	if (!lib || seccomp_compile(
+			    s, seccomp_arch_own(), lib, arena, &filter.insns, &filter.n, err) < 0)
 		return -1;
 	/* A filter that can't be kept is as good as one that can. */
 	if (cache_fd >= 0 && entry_write(cache_fd, key, lib, &filter, arena, &note) < 0) {
