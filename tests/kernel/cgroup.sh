@@ -106,7 +106,7 @@ a_controller_that_is_missing_is_named() {
 		"$probe" create $top unified.cpu.weight=100
 	[ ! -e "$mnt$top" ]
 	"$probe" create $top
-	fails_with unsupported "controller \"cpu\" is not available in $mnt" "$probe" limit $top cpu.shares=100
+	fails_with unsupported 'controller "cpu" is not available in /' "$probe" limit $top cpu.shares=100
 }
 
 no_limit_needs_no_controller() {

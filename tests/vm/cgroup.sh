@@ -185,7 +185,7 @@ huge_pages_are_limited() {
 rdma_devices_are_limited_or_missing() {
 	create
 	if ! grep -qw rdma $mnt/cgroup.controllers; then
-		fails_with unsupported 'controller "rdma" is not available' "$probe" limit $top/a/c rdma.mlx5_0=3
+		fails_with unsupported 'controller "rdma" is not available in /' "$probe" limit $top/a/c rdma.mlx5_0=3
 	else
 		"$probe" remove $top/a/c
 		out=$(create rdma.mlx5_0=3 2>&1) && fail "there is no such device"
@@ -219,12 +219,28 @@ only_controllers_that_are_asked_for_are_enabled() {
 	same "memory pids" "$(cat "$mnt$top/a/cgroup.subtree_control")"
 }
 
+an_update_enables_what_create_did_not_need() {
+	create
+	[ ! -e "$g/memory.max" ]
+	limit memory.limit=8388608 pids.limit=-1
+	reads memory.max 8388608
+	[ ! -e "$g/pids.max" ] # no limit needs no controller
+	mkdir "$mnt$top/b"
+	sleep 1000 &
+	echo $! >"$mnt$top/b/cgroup.procs"
+	"$probe" create $top/b/c
+	fails_with state "parent has processes" "$probe" limit $top/b/c cpu.shares=100
+}
+
 a_parent_with_processes_is_told() {
 	mkdir -p "$mnt$top/full"
 	sleep 1000 &
 	echo $! >"$mnt$top/full/cgroup.procs"
 	fails_with state "parent has processes" "$probe" create $top/full/c memory.limit=8388608
 	fails_with state "hint: " "$probe" create $top/full/c memory.limit=8388608
+	# the kernel would take this one, and make the group unfit for processes
+	fails_with state "parent has processes" "$probe" create $top/full/c pids.limit=9
+	same domain "$(cat "$mnt$top/full/cgroup.type")"
 	[ ! -e "$mnt$top/full/c" ]
 	# and without limits it is no obstacle
 	"$probe" create $top/full/c
@@ -250,6 +266,7 @@ tap_run the_mount_point_is_the_unified_one a_group_without_path_is_beside_the_ca
 	cpu_time_is_limited burst_and_quota_may_grow_and_shrink_together cpus_and_memory_nodes_are_chosen \
 	io_is_weighted a_disk_is_weighted_or_its_scheduler_named disks_are_throttled huge_pages_are_limited \
 	rdma_devices_are_limited_or_missing unified_is_written_as_it_is unified_wins_over_the_named_property \
-	only_controllers_that_are_asked_for_are_enabled a_parent_with_processes_is_told a_full_hierarchy_is_told \
+	only_controllers_that_are_asked_for_are_enabled an_update_enables_what_create_did_not_need \
+	a_parent_with_processes_is_told a_full_hierarchy_is_told \
 	limits_hold_for_a_process
 tap_done

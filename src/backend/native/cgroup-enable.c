@@ -12,21 +12,18 @@ int cgroup_needs_of(const struct cgroup_values *values, struct cgroup_needs *nee
 
 	for (size_t i = 0; i < values->n; i++) {
 		const struct cgroup_value *v = &values->items[i];
-		bool soft = v->flags & CGROUP_NOOP;
 		size_t k = 0;
 
-		if (!*cgroup_controller_of(v->file, name, sizeof(name)))
+		if ((v->flags & CGROUP_NOOP) || !*cgroup_controller_of(v->file, name, sizeof(name)))
 			continue;
 		while (k < needs->n && !str_eq(needs->items[k].name, name))
 			k++;
+		if (k < needs->n)
+			continue;
 		if (k == CGROUP_NEED_MAX)
 			return err_set(err, ERR_UNSUPPORTED, "unified", "too many controllers");
-		struct cgroup_need *need = &needs->items[k];
-		if (k < needs->n && (!need->soft || soft))
-			continue;
-		needs->n = MAX(needs->n, k + 1);
+		struct cgroup_need *need = &needs->items[needs->n++];
 		memcpy(need->name, name, sizeof(name));
-		need->soft = soft;
 		need->place = v->place;
 		need->unified = (v->flags & CGROUP_UNIFIED) ? v->file : NULL;
 	}
@@ -66,45 +63,57 @@ static int enable_failed(const struct cgroup_need *need, int os, const char *gro
 	return cgroup_fail(err, os, "enabling a controller", group);
 }
 
-/* Enables what is needed in one group for its children. group is its path for messages. */
-static int enable_in(int fd, const char *group, struct cgroup_needs *needs, struct err *err)
+/* True if the group has processes of its own, or is a part of a threaded subtree. The kernel itself
+ * refuses only some controllers then: for cpu and pids it would turn the group into a root of
+ * threads, and make the children unfit for processes. The real root is exempt, and known by having
+ * no type. */
+static bool is_inhabited(int fd)
 {
-	char have[CGROUP_FILE_MAX], can[CGROUP_FILE_MAX] = "", text[1024] = "";
-	bool missing[CGROUP_NEED_MAX] = { false };
-	size_t n = 0;
+	char text[64];
+
+	if (cgroup_get(fd, "cgroup.type", text, sizeof(text)) < 0)
+		return false;
+	return !str_eq(text, "domain\n") || cgroup_get(fd, "cgroup.procs", text, sizeof(text)) != 0;
+}
+
+/* Enables what is needed in one group for its children. group is its path for messages. */
+static int enable_in(int fd, const char *group, const struct cgroup_needs *needs, struct err *err)
+{
+	char have[CGROUP_FILE_MAX], can[CGROUP_FILE_MAX], text[1024];
+	const struct cgroup_need *missing[CGROUP_NEED_MAX];
+	size_t n_missing = 0, n = 0;
 
 	if (cgroup_get(fd, "cgroup.subtree_control", have, sizeof(have)) < 0)
 		return cgroup_fail(err, errno, "reading cgroup.subtree_control", group);
 	for (size_t i = 0; i < needs->n; i++)
-		missing[i] = !cgroup_has_word(have, needs->items[i].name);
-	for (size_t i = 0; i < needs->n; i++) {
-		if (!missing[i])
-			continue;
-		if (!*can && cgroup_get(fd, "cgroup.controllers", can, sizeof(can)) < 0)
-			return cgroup_fail(err, errno, "reading cgroup.controllers", group);
-		missing[i] = cgroup_has_word(can, needs->items[i].name);
-		if (!missing[i] && !needs->items[i].soft)
-			return need_missing(&needs->items[i], group, err);
-		if (missing[i])
-			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s+%s", n ? " " : "",
-				needs->items[i].name);
+		if (!cgroup_has_word(have, needs->items[i].name))
+			missing[n_missing++] = &needs->items[i];
+	if (n_missing == 0)
+		return 0;
+	if (cgroup_get(fd, "cgroup.controllers", can, sizeof(can)) < 0)
+		return cgroup_fail(err, errno, "reading cgroup.controllers", group);
+	for (size_t i = 0; i < n_missing; i++) {
+		if (!cgroup_has_word(can, missing[i]->name))
+			return need_missing(missing[i], group, err);
+		n += (size_t)snprintf(
+			text + n, sizeof(text) - n, "%s+%s", n ? " " : "", missing[i]->name);
 	}
-	if (n == 0 || file_put(fd, "cgroup.subtree_control", text) == 0)
+	if (is_inhabited(fd))
+		return enable_failed(missing[0], EBUSY, group, err);
+	if (file_put(fd, "cgroup.subtree_control", text) == 0)
 		return 0;
 	/* One that can't be enabled refuses all: find it. */
-	for (size_t i = 0; i < needs->n; i++) {
-		if (!missing[i])
-			continue;
-		(void)snprintf(text, sizeof(text), "+%s", needs->items[i].name);
-		if (file_put(fd, "cgroup.subtree_control", text) < 0 && !needs->items[i].soft)
-			return enable_failed(&needs->items[i], errno, group, err);
+	for (size_t i = 0; i < n_missing; i++) {
+		(void)snprintf(text, sizeof(text), "+%s", missing[i]->name);
+		if (file_put(fd, "cgroup.subtree_control", text) < 0)
+			return enable_failed(missing[i], errno, group, err);
 	}
 	return 0;
 }
 
 /* From the root down to the parent, each in turn, unless the parent has them already. */
-int cgroup_enable(
-	int root, int parent_fd, const char *parent, struct cgroup_needs *needs, struct err *err)
+int cgroup_enable(int root, int parent_fd, const char *parent, const struct cgroup_needs *needs,
+	struct err *err)
 {
 	char have[CGROUP_FILE_MAX], group[PATH_MAX] = "/";
 	_close_ int fd = FD_NONE;

@@ -45,10 +45,10 @@ int cgroup_check_path(const char *path, struct err *);
 /* Splits "/a/b/leaf" into "a/b" (or ".") and "leaf", which points into path. */
 const char *cgroup_split(const char *path, char parent[PATH_MAX]);
 
-/* A controller that values need, and for which of them. */
+/* A controller that values need (other than those that say what is so without), and for which of
+ * them. */
 struct cgroup_need {
 	char name[CGROUP_CONTROLLER_MAX];
-	bool soft;         /* only for values that are no-ops without the controller */
 	const char *place; /* of the first value that needs it */
 	const char *unified;
 };
@@ -62,7 +62,8 @@ int cgroup_needs_of(const struct cgroup_values *, struct cgroup_needs *, struct 
 
 /* Enables them in every group from the root down to `parent` (relative, or "."; parent_fd is it),
  * unless the parent has them already. */
-int cgroup_enable(int root, int parent_fd, const char *parent, struct cgroup_needs *, struct err *);
+int cgroup_enable(
+	int root, int parent_fd, const char *parent, const struct cgroup_needs *, struct err *);
 
 /* The attribute of groups that cgroup_create made on the way to a leaf. */
 #define CGROUP_MADE_MARK "trusted.ctrctl.made"

@@ -223,6 +223,53 @@ static int put(const struct cgroup *cg, const struct cgroup_value *v)
 	return -1;
 }
 
+/* Passes the controller of one value on to a group that was made without it. 1 done, 0 no need or
+ * no way (the write says which), -1 with err when the kernel refuses. */
+static int enable_late(const struct cgroup *cg, const struct cgroup_value *v, struct err *err)
+{
+	struct cgroup_values one = { (struct cgroup_value *)(uintptr_t)v, 1, 1 };
+	struct cgroup_needs needs = { .n = 0 };
+	char group[PATH_MAX], parent[PATH_MAX], can[CGROUP_FILE_MAX];
+	const char *mnt = cgroup_mountpoint(err);
+
+	if (!mnt)
+		return -1;
+	if (cgroup_needs_of(&one, &needs, err) < 0)
+		return -1;
+	if (needs.n == 0 || cgroup_get(cg->fd, "cgroup.controllers", can, sizeof(can)) < 0 ||
+		cgroup_has_word(can, needs.items[0].name))
+		return 0;
+	cgroup_name(cg->fd, group);
+	const char *path = group + strlen(mnt);
+	if (!str_starts(group, mnt) || cgroup_check_path(path, err) < 0)
+		return 0;
+	(void)cgroup_split(path, parent);
+	_close_ int root = cgroup_open_root(err);
+	if (root < 0)
+		return -1;
+	_close_ int up = cgroup_openat(root, parent, O_PATH | O_DIRECTORY);
+	if (up < 0)
+		return cgroup_fail(err, errno, "open", parent);
+	return cgroup_enable(root, up, parent, &needs, err) < 0 ? -1 : 1;
+}
+
+/* put(), and once more after the controller was enabled if that is what was missing. 0, -1 errno,
+ * or -2 with err. */
+static int put_enabled(const struct cgroup *cg, const struct cgroup_value *v, struct err *err)
+{
+	int r = put(cg, v);
+
+	if (r == 0 || errno != ENOENT || (v->flags & CGROUP_NOOP))
+		return r;
+	r = enable_late(cg, v, err);
+	if (r < 0)
+		return -2;
+	if (r == 1)
+		return put(cg, v);
+	errno = ENOENT;
+	return -1;
+}
+
 static bool is_populated(const struct cgroup *cg)
 {
 	char text[256];
@@ -263,7 +310,10 @@ static int put_all(const struct cgroup *cg, const struct cgroup_values *values, 
 	for (size_t i = 0; i < values->n; i++) {
 		const struct cgroup_value *v = &values->items[i];
 
-		if (put(cg, v) == 0) {
+		int r = put_enabled(cg, v, err);
+		if (r == -2)
+			return -1;
+		if (r == 0) {
 			if (deferred && put(cg, deferred) < 0)
 				return explain(cg, deferred, errno, err);
 			deferred = NULL;
