@@ -91,7 +91,8 @@ def run_folder(folder, options, seconds=PROGRAM_SECONDS):
 
 def run_meson(arguments, options):
     """Runs `meson test` and counts the subtests of its TAP programs; any other program is one test."""
-    command = ['meson', 'test', '-C', options.build, '--no-rebuild', '--num-processes', '2', *arguments]
+    command = ['meson', 'test', '-C', options.build, '--no-rebuild', '--num-processes', '2',
+               '--timeout-multiplier', '5', *arguments]
     log = os.path.join(options.build, 'meson-logs', 'testlog.json')
     if os.path.exists(log):
         os.unlink(log)
