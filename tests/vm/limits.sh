@@ -40,7 +40,7 @@ cpus_and_memory_nodes() {
 
 a_cpu_that_is_not_there_is_refused() {
 	bundle 'linux.resources.cpu={"cpus":"77"}'
-	refused cpuset.cpus run
+	refused '"77"' run
 	nothing_left
 }
 
