@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The seam between the operation (flow) and the ways to make a container (backends). Backends fill struct ctr_backend; only
- * flow calls it. They include neither flow, nor store, nor each other.
+ * The seam between the operation (flow) and the ways to make a container (backends). Backends fill
+ * struct ctr_backend; only flow calls it. They include neither flow, nor store, nor each other.
  */
 #ifndef CTRCTL_BACKEND_H
 #define CTRCTL_BACKEND_H
@@ -11,44 +11,51 @@
 #include <sys/types.h>
 
 enum ctr_status { CTR_CREATING, CTR_CREATED, CTR_RUNNING, CTR_PAUSED, CTR_STOPPED, CTR_STATUS_N };
-const char *ctr_status_name(int status); /* "creating", ... (runtime-spec: state.status; "paused" as runc) */
+const char *ctr_status_name(
+	int status); /* "creating", ... (runtime-spec: state.status; "paused" as runc) */
 
 enum ctr_cgroup_manager { CTR_CGROUP_CGROUPFS, CTR_CGROUP_DISABLED, CTR_CGROUP_MANAGER_N };
 
-/* What is stored of a container: written before the first side effect, rewritten at each phase. All strings live in the
- * arena of whoever loaded or made the record. */
+/* What is stored of a container: written before the first side effect, rewritten at each phase. All
+ * strings live in the arena of whoever loaded or made the record. */
 struct ctr_record {
 	const char *id;
 	const char *oci_version;
-	const char *backend;  /* "native" */
-	const char *bundle;   /* absolute */
-	const char *rootfs;   /* absolute */
-	const char *created;  /* RFC 3339, nanoseconds, UTC */
-	const char *owner;    /* name of the user who made it, may be empty */
-	const char *boot_id;  /* /proc/sys/kernel/random/boot_id: another one voids pid and cgroup */
+	const char *backend; /* "native" */
+	const char *bundle;  /* absolute */
+	const char *rootfs;  /* absolute */
+	const char *created; /* RFC 3339, nanoseconds, UTC */
+	const char *owner;   /* name of the user who made it, may be empty */
+	const char *boot_id; /* /proc/sys/kernel/random/boot_id: another one voids pid and cgroup */
 	struct ctr_map_str annotations;
 	/* -- filled by the backend -- */
-	int phase;            /* enum ctr_status: CREATING, CREATED, RUNNING (= started) */
-	int32_t pid;          /* of init, as the host sees it; 0 while there is none */
-	uint64_t start_time;  /* field 22 of /proc/PID/stat: guards against a reused pid */
-	const char *cgroup;   /* path beneath the cgroup2 mount, NULL = none of its own */
-	int cgroup_manager;   /* enum ctr_cgroup_manager */
-	bool cgroup_made;     /* ours to remove */
-	bool private_pid_ns;  /* init's death ends all of the container */
-	bool has_start_hooks, has_poststop; /* start and delete parse config.json only when they need to */
+	int phase;           /* enum ctr_status: CREATING, CREATED, RUNNING (= started) */
+	int32_t pid;         /* of init, as the host sees it; 0 while there is none */
+	uint64_t start_time; /* field 22 of /proc/PID/stat: guards against a reused pid */
+	const char *cgroup;  /* path beneath the cgroup2 mount, NULL = none of its own */
+	int cgroup_manager;  /* enum ctr_cgroup_manager */
+	bool cgroup_made;    /* ours to remove */
+	bool private_pid_ns; /* init's death ends all of the container */
+	bool has_start_hooks,
+		has_poststop; /* start and delete parse config.json only when they need to */
 	bool no_pivot, no_new_keyring; /* as create was told: the plan can be compiled again */
-	bool notify;          /* seccomp listener: start must hand it over */
+	bool notify;                   /* seccomp listener: start must hand it over */
 };
 
 /* How the process is tied to the caller. All fds are borrowed. */
 struct ctr_attach {
-	int console_socket;    /* connected AF_UNIX stream socket that gets the terminal's master, or -1 */
-	int *ret_console;      /* foreground terminal: the master is returned here instead; NULL otherwise */
-	int pidfd_socket;      /* connected AF_UNIX socket that gets the pidfd, or -1 */
+	int console_socket; /* connected AF_UNIX stream socket that gets the terminal's master, or
+			       -1 */
+	int *ret_console;   /* foreground terminal: the master is returned here instead; NULL
+			       otherwise */
+	int pidfd_socket;   /* connected AF_UNIX socket that gets the pidfd, or -1 */
 	uint32_t preserve_fds; /* fds 3 .. 3+n-1 reach the process; LISTEN_FDS included */
 	uint32_t listen_fds;   /* 0, or the checked LISTEN_FDS of the environment */
 };
-#define CTR_ATTACH_INIT { .console_socket = -1, .pidfd_socket = -1 }
+#define CTR_ATTACH_INIT                                  \
+	{                                                \
+		.console_socket = -1, .pidfd_socket = -1 \
+	}
 
 /* What a backend needs to make a container. Everything is borrowed for the call. */
 struct ctr_input {
@@ -64,7 +71,8 @@ struct ctr_input {
 
 /* Timed steps for --trace. The backend adds; the door writes them as Chrome trace events. */
 struct ctr_trace;
-void ctr_trace_add(struct ctr_trace *, const char *name, const char *detail, int pid, uint64_t begin_ns, uint64_t end_ns);
+void ctr_trace_add(struct ctr_trace *, const char *name, const char *detail, int pid,
+	uint64_t begin_ns, uint64_t end_ns);
 uint64_t ctr_trace_now(void); /* CLOCK_MONOTONIC, ns */
 
 struct ctr_exec {
@@ -72,12 +80,13 @@ struct ctr_exec {
 	const struct oci_process *process; /* checked */
 	struct ctr_attach attach;
 	int cache_fd;
-	const char *sub_cgroup;            /* NULL, or a path beneath the container's group */
+	const char *sub_cgroup; /* NULL, or a path beneath the container's group */
 	bool ignore_paused, no_new_keyring;
 	struct ctr_trace *trace;
 };
 
-/* flow's way to store a phase; called by create before each side effect that the record must know of. */
+/* flow's way to store a phase; called by create before each side effect that the record must know
+ * of. */
 struct ctr_save {
 	int (*fn)(void *arg, const struct ctr_record *, struct err *);
 	void *arg;
@@ -89,25 +98,32 @@ struct ctr_backend {
 	int (*probe)(struct err *why_not);
 	/* Can it do all that the spec asks? Touches nothing. Warnings are logged. */
 	int (*check)(const struct ctr_input *, struct err *);
-	/* Makes it, up to "created". On failure the caller calls destroy with the record as it then is. */
-	int (*create)(const struct ctr_input *, struct ctr_record *, const struct ctr_save *, struct err *);
+	/* Makes it, up to "created". On failure the caller calls destroy with the record as it then
+	 * is. */
+	int (*create)(const struct ctr_input *, struct ctr_record *, const struct ctr_save *,
+		struct err *);
 	/* Lets the program run. spec is NULL unless the record says that start needs it. */
-	int (*start)(const struct ctr_record *, int dir_fd, const struct oci_spec *, struct ctr_trace *, struct err *);
+	int (*start)(const struct ctr_record *, int dir_fd, const struct oci_spec *,
+		struct ctr_trace *, struct err *);
 	/* ERR_STATE when there is nothing to signal. all: every process of the container. */
 	int (*signal)(const struct ctr_record *, int signo, bool all, struct err *);
 	int (*status)(const struct ctr_record *, int dir_fd, enum ctr_status *ret, struct err *);
-	/* Removes what create made, but for the record itself; kills what lives. Safe on half-made containers, and twice. */
+	/* Removes what create made, but for the record itself; kills what lives. Safe on half-made
+	 * containers, and twice. */
 	int (*destroy)(const struct ctr_record *, int dir_fd, struct err *);
 	/* Optional from here; NULL = ERR_UNSUPPORTED. */
-	/* Runs another process; returns its pid (a child of the caller's, to be waited for) once it has been started. */
-	int (*exec)(const struct ctr_record *, const struct ctr_exec *, pid_t *ret_pid, struct err *);
+	/* Runs another process; returns its pid (a child of the caller's, to be waited for) once it
+	 * has been started. */
+	int (*exec)(
+		const struct ctr_record *, const struct ctr_exec *, pid_t *ret_pid, struct err *);
 	int (*pause)(const struct ctr_record *, struct err *);
 	int (*resume)(const struct ctr_record *, struct err *);
 	int (*update)(const struct ctr_record *, const struct oci_resources *, struct err *);
 	int (*pids)(const struct ctr_record *, pid_t **ret, size_t *ret_n, struct err *);
 	/* What create would do, as text: sources, spawn, steps. */
 	int (*explain)(const struct ctr_input *, char **ret_text, struct err *);
-	/* hooks that run outside of the container after it is gone (poststop): failures are logged, never returned */
+	/* hooks that run outside of the container after it is gone (poststop): failures are logged,
+	 * never returned */
 	void (*after)(const struct ctr_record *, const struct oci_spec *);
 };
 

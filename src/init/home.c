@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HOME, and the limits: what the process gets late. passwd is the container's own, hence hostile: a regular file, a bounded
- * size, bounded lines; the id is compared as digits, a name is never looked up.
+ * HOME, and the limits: what the process gets late. passwd is the container's own, hence hostile: a
+ * regular file, a bounded size, bounded lines; the id is compared as digits, a name is never looked
+ * up.
  */
 #include "init.h"
 

@@ -27,7 +27,7 @@ struct state {
 	uint8_t committed;   /* after OP_READY: the parent's death no longer matters */
 	uint8_t cwd_done;
 	uint8_t finished; /* fds shed, umask set: nothing but execve is left */
-	char home[256]; /* "HOME=..." for a process without one, or "" */
+	char home[256];   /* "HOME=..." for a process without one, or "" */
 	char detail[sizeof(((struct wire_msg *)0)->text)];
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * clone3(2) that runs a function in the child, on a stack of its own where memory is shared. glibc has no wrapper for it.
+ * clone3(2) that runs a function in the child, on a stack of its own where memory is shared. glibc
+ * has no wrapper for it.
  */
 #ifndef NATIVE_CLONE_H
 #define NATIVE_CLONE_H
@@ -14,9 +15,10 @@
 #include <linux/sched.h>
 
 /*
- * Runs fn(arg) in a new process and exits it with what fn returns. The pid, or -1 with errno. With CLONE_VM args->stack must
- * be set, and fn may use nothing but system calls: it shares the caller's memory (errno included) while the caller
- * sleeps (CLONE_VFORK). Without CLONE_VM fn works on a copy.
+ * Runs fn(arg) in a new process and exits it with what fn returns. The pid, or -1 with errno. With
+ * CLONE_VM args->stack must be set, and fn may use nothing but system calls: it shares the caller's
+ * memory (errno included) while the caller sleeps (CLONE_VFORK). Without CLONE_VM fn works on a
+ * copy.
  */
 #if defined(__x86_64__)
 static inline pid_t clone_call(struct clone_args *args, int (*fn)(void *), void *arg)
@@ -37,8 +39,8 @@ static inline pid_t clone_call(struct clone_args *args, int (*fn)(void *), void 
 			 "hlt\n"
 			 "1:"
 			 : "=a"(r)
-			 : "0"((long)SYS_clone3), "D"(args), "S"(sizeof(*args)), "r"(func), "r"(data),
-			 [exit] "i"(SYS_exit_group)
+			 : "0"((long)SYS_clone3), "D"(args), "S"(sizeof(*args)), "r"(func),
+			 "r"(data), [exit] "i"(SYS_exit_group)
 			 : "rcx", "r11", "memory", "cc");
 	if (r < 0) {
 		errno = (int)-r;

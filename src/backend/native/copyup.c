@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The source is under the container's control (its image, a shared volume), so every name is used once, relative to a directory fd, with
- * O_NOFOLLOW, and what was opened is looked at by fd.
+ * The source is under the container's control (its image, a shared volume), so every name is used
+ * once, relative to a directory fd, with O_NOFOLLOW, and what was opened is looked at by fd.
  */
 #include "backend/native/copyup.h"
 
@@ -27,7 +27,8 @@ static int copy_xattrs(int from, int to, const char *name, struct err *err)
 	if (n < 0)
 		return errno == EOPNOTSUPP ? 0 : err_sys(err, errno, "flistxattr", "%s", name);
 	for (const char *x = list; x < list + n; x += strlen(x) + 1) {
-		/* Labels belong to the mount; trusted.overlay.* describes the file system it came from. */
+		/* Labels belong to the mount; trusted.overlay.* describes the file system it came
+		 * from. */
 		if (str_starts(x, "security.selinux") || str_starts(x, "trusted."))
 			continue;
 		ssize_t size = fgetxattr(from, x, value, XATTR_MAX);
@@ -57,7 +58,8 @@ static int copy_metadata(int from, int to, const struct stat *st, const char *na
 
 static int copy_file(int from, int to_dir, const char *name, const struct stat *st, struct err *err)
 {
-	_close_ int to = openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	_close_ int to =
+		openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	ssize_t n;
 
 	if (to < 0)
@@ -69,7 +71,8 @@ static int copy_file(int from, int to_dir, const char *name, const struct stat *
 	return copy_metadata(from, to, st, name, err);
 }
 
-static int copy_dir(int from, int to_dir, const char *name, const struct stat *st, int depth, struct err *err)
+static int copy_dir(
+	int from, int to_dir, const char *name, const struct stat *st, int depth, struct err *err)
 {
 	if (mkdirat(to_dir, name, 0700) < 0)
 		return err_sys(err, errno, "mkdir", "%s", name);
@@ -81,7 +84,8 @@ static int copy_dir(int from, int to_dir, const char *name, const struct stat *s
 	return copy_metadata(from, to, st, name, err);
 }
 
-static int copy_link(int from_dir, int to_dir, const char *name, const struct stat *st, struct err *err)
+static int copy_link(
+	int from_dir, int to_dir, const char *name, const struct stat *st, struct err *err)
 {
 	char target[PATH_MAX];
 	ssize_t n = readlinkat(from_dir, name, target, sizeof(target) - 1);
@@ -105,9 +109,11 @@ static int copy_entry(int from_dir, int to_dir, const char *name, int depth, str
 	if (S_ISLNK(st.st_mode))
 		return copy_link(from_dir, to_dir, name, &st, err);
 	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
-		return err_set(err, ERR_INVALID, name, "is neither file, directory nor symlink: tmpcopyup doesn't copy it");
+		return err_set(err, ERR_INVALID, name,
+			"is neither file, directory nor symlink: tmpcopyup doesn't copy it");
 	/* It may have been replaced by a FIFO meanwhile: never wait for one. */
-	_close_ int from = openat(from_dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	_close_ int from =
+		openat(from_dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (from < 0 || fstat(from, &st) < 0)
 		return err_sys(err, errno, "open", "%s", name);
 	if (S_ISDIR(st.st_mode))
@@ -119,10 +125,12 @@ static int copy_entry(int from_dir, int to_dir, const char *name, int depth, str
 
 static int copy_tree(int from, int to, int depth, struct err *err)
 {
-	int own = depth < COPYUP_DEPTH_MAX ? openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	int own = depth < COPYUP_DEPTH_MAX ? openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+					   : -1;
 
 	if (depth >= COPYUP_DEPTH_MAX)
-		return err_set(err, ERR_INVALID, NULL, "tmpcopyup: more than %d directories deep", COPYUP_DEPTH_MAX);
+		return err_set(err, ERR_INVALID, NULL, "tmpcopyup: more than %d directories deep",
+			COPYUP_DEPTH_MAX);
 	_closedir_ DIR *dir = own < 0 ? NULL : fdopendir(own);
 	if (!dir) {
 		fd_close(own);

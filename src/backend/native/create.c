@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The parent's half of create: an ordered list of steps. What init does is the plan's list. Nothing is undone here: the caller runs
- * destroy with the record as it then is.
+ * The parent's half of create: an ordered list of steps. What init does is the plan's list. Nothing
+ * is undone here: the caller runs destroy with the record as it then is.
  */
+#include "backend/native/copyup.h"
 #include "backend/native/facts.h"
 #include "backend/native/gate.h"
-#include "backend/native/copyup.h"
 #include "backend/native/hooks.h"
 #include "backend/native/native.h"
 #include "backend/native/seccomp.h"
@@ -120,18 +120,20 @@ static int step_cgroup(struct creation *c, struct err *err)
 		return 0;
 	if (cgroup_create(c->rec->cgroup, r, &c->cgroup, err) < 0) {
 		c->rec->cgroup_made = false; /* somebody else's: not ours to remove */
-		return err_in(err, err->code == ERR_UNSUPPORTED ? "linux.resources" : "linux.cgroupsPath");
+		return err_in(err,
+			err->code == ERR_UNSUPPORTED ? "linux.resources" : "linux.cgroupsPath");
 	}
 	if (r && cgroup_limit(&c->cgroup, r, err) < 0)
 		return err_in(err, "linux.resources");
 	return 0;
 }
 
-/* ---- what happens while init works -------------------------------------------------------------------- */
+/* ---- what happens while init works ---- */
 
 /*
- * The device program is loaded and attached while init mounts: that hides its 0.2 ms. Nothing of the container has run by then: init executes
- * the program only after READY was answered, which is after this.
+ * The device program is loaded and attached while init mounts: that hides its 0.2 ms. Nothing of
+ * the container has run by then: init executes the program only after READY was answered, which is
+ * after this.
  */
 static int on_cloned(void *arg, pid_t pid _unused_, struct err *err)
 {
@@ -154,7 +156,8 @@ static int sync_hooks(struct creation *c, pid_t pid, struct err *err)
 	return hooks_run(c->in->spec->hooks, OCI_HOOK_CREATE_RUNTIME, state, err);
 }
 
-static int on_synced(void *arg, const struct plan_step *step, int target_fd, pid_t pid, struct err *err)
+static int on_synced(
+	void *arg, const struct plan_step *step, int target_fd, pid_t pid, struct err *err)
 {
 	struct creation *c = arg;
 
@@ -194,13 +197,17 @@ static int on_ready(void *arg, pid_t pid, struct err *err)
 
 static int step_spawn(struct creation *c, struct err *err)
 {
-	const struct spawn_events events = {
-		.arg = c, .cloned = on_cloned, .synced = on_synced, .console = on_console, .ready = on_ready };
+	const struct spawn_events events = { .arg = c,
+		.cloned = on_cloned,
+		.synced = on_synced,
+		.console = on_console,
+		.ready = on_ready };
 	const struct ctr_attach *attach = &c->in->attach;
 
 	if (spawn(&c->plan, &c->sources, c->cgroup.fd, &events, c->in->trace, &c->process, err) < 0)
 		return -1;
-	if (attach->pidfd_socket >= 0 && fd_send(attach->pidfd_socket, "pidfd", 5, &c->process.pidfd, 1) < 0)
+	if (attach->pidfd_socket >= 0 &&
+		fd_send(attach->pidfd_socket, "pidfd", 5, &c->process.pidfd, 1) < 0)
 		return err_sys(err, errno, "send", "pidfd socket");
 	return 0;
 }
@@ -227,11 +234,17 @@ static void creation_done(struct creation *c)
 	fd_close(c->gate);
 }
 
-int native_create(const struct ctr_input *in, struct ctr_record *rec, const struct ctr_save *save, struct err *err)
+int native_create(const struct ctr_input *in, struct ctr_record *rec, const struct ctr_save *save,
+	struct err *err)
 {
 	_arena_ struct arena *arena = arena_new();
-	_cleanup_(creation_done) struct creation c = { .in = in, .rec = rec, .save = save, .arena = arena,
-		.cgroup = CGROUP_INIT, .gate = FD_NONE, .process = SPAWNED_INIT };
+	_cleanup_(creation_done) struct creation c = { .in = in,
+		.rec = rec,
+		.save = save,
+		.arena = arena,
+		.cgroup = CGROUP_INIT,
+		.gate = FD_NONE,
+		.process = SPAWNED_INIT };
 
 	if (!arena)
 		return err_nomem(err);
@@ -241,13 +254,15 @@ int native_create(const struct ctr_input *in, struct ctr_record *rec, const stru
 		if (steps[i].run(&c, err) < 0)
 			return -1;
 		if (in->trace)
-			ctr_trace_add(in->trace, steps[i].name, in->id, (int)getpid(), begin, ctr_trace_now());
+			ctr_trace_add(in->trace, steps[i].name, in->id, (int)getpid(), begin,
+				ctr_trace_now());
 	}
 	return 0;
 }
 
 /* Compiling is a pure function, so the same config gives the same steps. */
-int native_start_error(const struct ctr_record *rec, int dir_fd, const struct wire_msg *m, struct err *err)
+int native_start_error(
+	const struct ctr_record *rec, int dir_fd, const struct wire_msg *m, struct err *err)
 {
 	_arena_ struct arena *arena = arena_new();
 	_free_ char *text = NULL;
@@ -259,11 +274,20 @@ int native_start_error(const struct ctr_record *rec, int dir_fd, const struct wi
 	if (!arena || file_read(dir_fd, "config.json", OCI_CONFIG_MAX, &text, &n, &lost) < 0 ||
 		oci_spec_parse(text, n, arena, &spec, &lost) < 0)
 		return -1; /* *err holds what spawn_listen knew */
-	struct ctr_input in = { .id = rec->id, .bundle = rec->bundle, .spec = spec, .attach = CTR_ATTACH_INIT,
-		.dir_fd = dir_fd, .cache_fd = FD_NONE, .cgroup_manager = rec->cgroup_manager,
-		.no_pivot = rec->no_pivot, .no_new_keyring = rec->no_new_keyring };
-	struct creation c = { .in = &in, .rec = &copy, .arena = arena, .cgroup = CGROUP_INIT, .gate = FD_NONE };
-	if (step_facts(&c, &lost) < 0 || step_cgroup_path(&c, &lost) < 0 || step_plan(&c, &lost) < 0)
+	struct ctr_input in = { .id = rec->id,
+		.bundle = rec->bundle,
+		.spec = spec,
+		.attach = CTR_ATTACH_INIT,
+		.dir_fd = dir_fd,
+		.cache_fd = FD_NONE,
+		.cgroup_manager = rec->cgroup_manager,
+		.no_pivot = rec->no_pivot,
+		.no_new_keyring = rec->no_new_keyring };
+	struct creation c = {
+		.in = &in, .rec = &copy, .arena = arena, .cgroup = CGROUP_INIT, .gate = FD_NONE
+	};
+	if (step_facts(&c, &lost) < 0 || step_cgroup_path(&c, &lost) < 0 ||
+		step_plan(&c, &lost) < 0)
 		return -1;
 	return plan_error(&c.plan, m, err);
 }
@@ -273,7 +297,9 @@ int native_explain(const struct ctr_input *in, char **ret_text, struct err *err)
 	_arena_ struct arena *arena = arena_new();
 	_str_ struct str text = { 0 };
 	struct ctr_record rec = { 0 };
-	struct creation c = { .in = in, .rec = &rec, .arena = arena, .cgroup = CGROUP_INIT, .gate = FD_NONE };
+	struct creation c = {
+		.in = in, .rec = &rec, .arena = arena, .cgroup = CGROUP_INIT, .gate = FD_NONE
+	};
 
 	if (!arena)
 		return err_nomem(err);

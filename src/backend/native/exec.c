@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A process added to a running container: another plan for the same init. It starts in the container's cgroup (the clone puts it there), on the
- * host's side; init enters the namespaces by the pidfd of the container's init and forks.
+ * A process added to a running container: another plan for the same init. It starts in the
+ * container's cgroup (the clone puts it there), on the host's side; init enters the namespaces by
+ * the pidfd of the container's init and forks.
  */
 #include "backend/native/facts.h"
 #include "backend/native/native.h"
@@ -35,7 +36,8 @@ static int step_target(struct execution *x, struct err *err)
 	int r = native_alive(x->rec, &x->target, &waiting, err);
 
 	if (r <= 0)
-		return r < 0 ? -1 : err_set(err, ERR_STATE, NULL, "cannot exec in a stopped container");
+		return r < 0 ? -1
+			     : err_set(err, ERR_STATE, NULL, "cannot exec in a stopped container");
 	return 0;
 }
 
@@ -75,7 +77,8 @@ static int step_cgroup(struct execution *x, struct err *err)
 
 	if (!path) {
 		if (x->ex->sub_cgroup)
-			return err_set(err, ERR_UNSUPPORTED, "--cgroup", "the container has no cgroup of its own");
+			return err_set(err, ERR_UNSUPPORTED, "--cgroup",
+				"the container has no cgroup of its own");
 		return 0;
 	}
 	if (x->ex->sub_cgroup) {
@@ -90,7 +93,9 @@ static int step_cgroup(struct execution *x, struct err *err)
 	int frozen = cgroup_is_frozen(&x->cgroup, err);
 	if (frozen < 0)
 		return -1;
-	return frozen ? err_set(err, ERR_STATE, NULL, "cannot exec in a paused container (use --ignore-paused to override)") : 0;
+	return frozen ? err_set(err, ERR_STATE, NULL,
+				"cannot exec in a paused container (use --ignore-paused to override)")
+		      : 0;
 }
 
 static int step_filter(struct execution *x, struct err *err)
@@ -142,7 +147,9 @@ static int on_ready(void *arg, pid_t pid, struct err *err)
 
 static int step_spawn(struct execution *x, struct err *err)
 {
-	const struct spawn_events events = { .arg = x, .console = on_console, .notify = on_notify, .ready = on_ready };
+	const struct spawn_events events = {
+		.arg = x, .console = on_console, .notify = on_notify, .ready = on_ready
+	};
 	const struct ctr_attach *attach = &x->ex->attach;
 
 	if (prepare_sources(&x->plan, x->target, FD_NONE, &x->sources, err) < 0)
@@ -152,13 +159,19 @@ static int step_spawn(struct execution *x, struct err *err)
 	if (spawn_finish(&x->plan, &x->process, &events, err) < 0)
 		return -1;
 	spawn_trace_add(&x->process, &x->plan, x->ex->trace);
-	if (attach->pidfd_socket >= 0 && fd_send(attach->pidfd_socket, "pidfd", 5, &x->process.pidfd, 1) < 0)
+	if (attach->pidfd_socket >= 0 &&
+		fd_send(attach->pidfd_socket, "pidfd", 5, &x->process.pidfd, 1) < 0)
 		return err_sys(err, errno, "send", "pidfd socket");
 	return 0;
 }
 
 static int (*const steps[])(struct execution *, struct err *) = {
-	step_target, step_namespaces, step_cgroup, step_filter, step_plan, step_spawn,
+	step_target,
+	step_namespaces,
+	step_cgroup,
+	step_filter,
+	step_plan,
+	step_spawn,
 };
 
 static void execution_done(struct execution *x)
@@ -169,11 +182,16 @@ static void execution_done(struct execution *x)
 	fd_close(x->target);
 }
 
-int native_exec(const struct ctr_record *rec, const struct ctr_exec *ex, pid_t *ret_pid, struct err *err)
+int native_exec(
+	const struct ctr_record *rec, const struct ctr_exec *ex, pid_t *ret_pid, struct err *err)
 {
 	_arena_ struct arena *arena = arena_new();
-	_cleanup_(execution_done) struct execution x = { .rec = rec, .ex = ex, .arena = arena, .cgroup = CGROUP_INIT,
-		.target = FD_NONE, .process = SPAWNED_INIT };
+	_cleanup_(execution_done) struct execution x = { .rec = rec,
+		.ex = ex,
+		.arena = arena,
+		.cgroup = CGROUP_INIT,
+		.target = FD_NONE,
+		.process = SPAWNED_INIT };
 
 	if (!arena)
 		return err_nomem(err);

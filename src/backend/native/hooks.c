@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* ---- what it printed --------------------------------------------------------------------------------- */
+/* ---- what it printed ---- */
 
 bool hook_tail_read(struct hook_tail *t, int fd)
 {
@@ -48,10 +48,11 @@ void hook_tail_explain(struct hook_tail *t, int fd, struct err *err)
 	snprintf(err->text + used, room, ", output: %.*s", (int)n, t->buf + t->n - n);
 }
 
-/* ---- state ------------------------------------------------------------------------------------------- */
+/* ---- state ---- */
 
-int hook_state(const char *oci_version, const char *id, const char *bundle, const struct ctr_map_str *annotations,
-	enum ctr_status status, struct arena *arena, char **ret_head, char **ret_tail, struct err *err)
+int hook_state(const char *oci_version, const char *id, const char *bundle,
+	const struct ctr_map_str *annotations, enum ctr_status status, struct arena *arena,
+	char **ret_head, char **ret_tail, struct err *err)
 {
 	_str_ struct str head = { 0 }, tail = { 0 };
 	struct json_writer w = { .out = &head };
@@ -86,7 +87,7 @@ int hook_state(const char *oci_version, const char *id, const char *bundle, cons
 	return *ret_head && *ret_tail ? 0 : err_nomem(err);
 }
 
-/* ---- running one ------------------------------------------------------------------------------------- */
+/* ---- running one ---- */
 
 struct running {
 	pid_t pid;
@@ -117,7 +118,8 @@ static char *const *vector(const char **items, size_t n, const char *first)
 	return (char *const *)(uintptr_t)v;
 }
 
-_noreturn_ static void hook_child(const struct oci_hook *hook, int in, int out, char *const *argv, char *const *envp)
+_noreturn_ static void hook_child(
+	const struct oci_hook *hook, int in, int out, char *const *argv, char *const *envp)
 {
 	sigset_t none;
 	struct sigaction normal = { .sa_handler = SIG_DFL };
@@ -178,8 +180,8 @@ static void feed(struct running *r)
 static int hook_wait(struct running *r, int64_t deadline, struct err *err)
 {
 	for (;;) {
-		struct pollfd p[3] = { { .fd = r->pidfd, .events = POLLIN }, { .fd = r->out, .events = POLLIN },
-			{ .fd = r->in, .events = POLLOUT } };
+		struct pollfd p[3] = { { .fd = r->pidfd, .events = POLLIN },
+			{ .fd = r->out, .events = POLLIN }, { .fd = r->in, .events = POLLOUT } };
 		int64_t left = deadline ? deadline - now_ms() : -1;
 
 		if (deadline && left <= 0)
@@ -204,7 +206,10 @@ static void hook_done(struct running *r)
 
 static int hook_run(const struct oci_hook *hook, const char *state, struct err *err)
 {
-	_cleanup_(hook_done) struct running r = { .in = FD_NONE, .out = FD_NONE, .pidfd = FD_NONE, .state = state,
+	_cleanup_(hook_done) struct running r = { .in = FD_NONE,
+		.out = FD_NONE,
+		.pidfd = FD_NONE,
+		.state = state,
 		.left = strlen(state) };
 	struct sigaction ignore = { .sa_handler = SIG_IGN }, old;
 	int status = 0;
@@ -222,7 +227,8 @@ static int hook_run(const struct oci_hook *hook, const char *state, struct err *
 	if (over < 0)
 		return -1;
 	if (over == 1)
-		err_set(err, ERR_TIMEOUT, hook->path, "didn't end within %lld s", (long long)*hook->timeout);
+		err_set(err, ERR_TIMEOUT, hook->path, "didn't end within %lld s",
+			(long long)*hook->timeout);
 	else if (WIFSIGNALED(status))
 		err_set(err, ERR_SYSTEM, hook->path, "was killed by signal %d", WTERMSIG(status));
 	else if (WEXITSTATUS(status))
@@ -233,7 +239,8 @@ static int hook_run(const struct oci_hook *hook, const char *state, struct err *
 	return -1;
 }
 
-int hooks_run(const struct oci_hooks *hooks, enum oci_hook_kind kind, const char *state, struct err *err)
+int hooks_run(
+	const struct oci_hooks *hooks, enum oci_hook_kind kind, const char *state, struct err *err)
 {
 	size_t n;
 	const struct oci_hook *list = oci_hooks_of(hooks, (int)kind, &n);
@@ -241,7 +248,8 @@ int hooks_run(const struct oci_hooks *hooks, enum oci_hook_kind kind, const char
 	for (size_t i = 0; i < n; i++) {
 		log_debug("hook %s #%zu: %s", oci_hook_kind_name((int)kind), i, list[i].path);
 		if (hook_run(&list[i], state, err) < 0)
-			return err_in(err, "error running %s hook #%zu: ", oci_hook_kind_name((int)kind), i);
+			return err_in(err,
+				"error running %s hook #%zu: ", oci_hook_kind_name((int)kind), i);
 	}
 	return 0;
 }

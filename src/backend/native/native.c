@@ -21,13 +21,13 @@
 #include <unistd.h>
 
 enum {
-	KILL_TIMEOUT_MS = 10000,  /* a killed container that lives on after this is reported */
+	KILL_TIMEOUT_MS = 10000, /* a killed container that lives on after this is reported */
 	FREEZE_TIMEOUT_MS = 10000,
 };
 
 #define INIT_COMM "ctrctl-init" /* the name of a process that still waits at the gate */
 
-/* ---- liveness ---------------------------------------------------------------------------------------- */
+/* ---- liveness ---- */
 
 static bool same_boot(const struct ctr_record *rec)
 {
@@ -37,7 +37,8 @@ static bool same_boot(const struct ctr_record *rec)
 	return !rec->boot_id || proc_boot_id(boot, &ignored) < 0 || str_eq(boot, rec->boot_id);
 }
 
-/* The pidfd is opened first and the start time read after it: what is checked then is what the fd means. */
+/* The pidfd is opened first and the start time read after it: what is checked then is what the fd
+ * means. */
 int native_alive(const struct ctr_record *rec, int *ret_pidfd, bool *ret_waiting, struct err *err)
 {
 	struct proc_stat st;
@@ -46,11 +47,13 @@ int native_alive(const struct ctr_record *rec, int *ret_pidfd, bool *ret_waiting
 		return 0;
 	_close_ int fd = pidfd_open(rec->pid, 0);
 	if (fd < 0)
-		return errno == ESRCH ? 0 : err_sys(err, errno, "pidfd_open", "process %d", rec->pid);
+		return errno == ESRCH ? 0
+				      : err_sys(err, errno, "pidfd_open", "process %d", rec->pid);
 	int r = proc_stat(rec->pid, &st, err);
 	if (r != 1)
 		return r;
-	if (st.start_time != rec->start_time || st.state == 'Z' || st.state == 'X' || !same_boot(rec))
+	if (st.start_time != rec->start_time || st.state == 'Z' || st.state == 'X' ||
+		!same_boot(rec))
 		return 0;
 	if (ret_waiting)
 		*ret_waiting = str_eq(st.comm, INIT_COMM);
@@ -70,7 +73,8 @@ static int is_frozen(const struct ctr_record *rec, struct err *err)
 	return cgroup_is_frozen(&g, err);
 }
 
-static int native_status(const struct ctr_record *rec, int dir_fd, enum ctr_status *ret, struct err *err)
+static int native_status(
+	const struct ctr_record *rec, int dir_fd, enum ctr_status *ret, struct err *err)
 {
 	bool waiting = false;
 	int r = native_alive(rec, NULL, &waiting, err);
@@ -92,11 +96,12 @@ static int native_status(const struct ctr_record *rec, int dir_fd, enum ctr_stat
 	return 0;
 }
 
-/* ---- attributes that only the parent can set ---------------------------------------------------------- */
+/* ---- attributes that only the parent can set ---- */
 
 /*
- * Soft and hard limits are set by init itself, right before the filter and the exec (OP_RLIMIT): a low RLIMIT_NOFILE would break the set-up.
- * A hard limit above the present one needs CAP_SYS_RESOURCE, which init may not have: it is raised from here.
+ * Soft and hard limits are set by init itself, right before the filter and the exec (OP_RLIMIT): a
+ * low RLIMIT_NOFILE would break the set-up. A hard limit above the present one needs
+ * CAP_SYS_RESOURCE, which init may not have: it is raised from here.
  */
 static int raise_rlimit(const struct oci_rlimit *l, pid_t pid, struct err *err)
 {
@@ -114,7 +119,8 @@ static int raise_rlimit(const struct oci_rlimit *l, pid_t pid, struct err *err)
 	int os = errno;
 	err_sys(err, os, "prlimit", "%s to %llu", l->type, (unsigned long long)l->hard);
 	if (os == EPERM)
-		err_hint(err, "raising a hard limit needs CAP_SYS_RESOURCE, which ctrctl doesn't have here");
+		err_hint(err,
+			"raising a hard limit needs CAP_SYS_RESOURCE, which ctrctl doesn't have here");
 	return -1;
 }
 
@@ -129,7 +135,8 @@ static int write_oom_score(int32_t adj, pid_t pid, struct err *err)
 	int os = errno;
 	err_sys(err, os, "write", "oom_score_adj: %d", adj);
 	if (os == EACCES || os == EPERM)
-		err_hint(err, "lowering oom_score_adj needs CAP_SYS_RESOURCE, which ctrctl doesn't have here");
+		err_hint(err,
+			"lowering oom_score_adj needs CAP_SYS_RESOURCE, which ctrctl doesn't have here");
 	return -1;
 }
 
@@ -143,9 +150,10 @@ int native_parent_attributes(const struct oci_process *p, pid_t pid, struct err 
 	return 0;
 }
 
-/* ---- handing over ------------------------------------------------------------------------------------- */
+/* ---- handing over ---- */
 
-int native_console(const struct ctr_attach *attach, int own_master, const char *name, struct err *err)
+int native_console(
+	const struct ctr_attach *attach, int own_master, const char *name, struct err *err)
 {
 	_close_ int master = own_master;
 
@@ -154,18 +162,21 @@ int native_console(const struct ctr_attach *attach, int own_master, const char *
 		return 0;
 	}
 	if (attach->console_socket < 0)
-		return err_set(err, ERR_INVALID, "process.terminal", "nobody takes the terminal: no console socket was given");
+		return err_set(err, ERR_INVALID, "process.terminal",
+			"nobody takes the terminal: no console socket was given");
 	/* One message, one fd, the name of the terminal as payload: what runc's callers expect. */
 	if (fd_send(attach->console_socket, name, strlen(name), &master, 1) < 0)
 		return err_sys(err, errno, "send", "console socket");
 	return 0;
 }
 
-char *native_state(const struct ctr_record *rec, enum ctr_status status, pid_t pid, struct arena *arena, struct err *err)
+char *native_state(const struct ctr_record *rec, enum ctr_status status, pid_t pid,
+	struct arena *arena, struct err *err)
 {
 	char *head, *tail;
 
-	if (hook_state(rec->oci_version, rec->id, rec->bundle, &rec->annotations, status, arena, &head, &tail, err) < 0)
+	if (hook_state(rec->oci_version, rec->id, rec->bundle, &rec->annotations, status, arena,
+		    &head, &tail, err) < 0)
 		return NULL;
 	char *text = arena_printf(arena, "%s%d%s", head, (int)pid, tail);
 	if (!text)
@@ -173,8 +184,8 @@ char *native_state(const struct ctr_record *rec, enum ctr_status status, pid_t p
 	return text;
 }
 
-int native_notify(const struct oci_spec *spec, const struct ctr_record *rec, enum ctr_status status, int own_listener,
-	pid_t pid, struct err *err)
+int native_notify(const struct oci_spec *spec, const struct ctr_record *rec, enum ctr_status status,
+	int own_listener, pid_t pid, struct err *err)
 {
 	_close_ int listener = own_listener;
 	_arena_ struct arena *arena = arena_new();
@@ -182,12 +193,13 @@ int native_notify(const struct oci_spec *spec, const struct ctr_record *rec, enu
 	if (!arena)
 		return err_nomem(err);
 	const char *state = native_state(rec, status, pid, arena, err);
-	if (!state || notify_send(spec->linux_->seccomp, rec->oci_version, pid, state, listener, err) < 0)
+	if (!state ||
+		notify_send(spec->linux_->seccomp, rec->oci_version, pid, state, listener, err) < 0)
 		return err_in(err, "linux.seccomp");
 	return 0;
 }
 
-/* ---- start -------------------------------------------------------------------------------------------- */
+/* ---- start ---- */
 
 struct starting {
 	const struct ctr_record *rec;
@@ -201,7 +213,8 @@ static int start_notify(void *arg, int listener, pid_t pid, struct err *err)
 	return native_notify(s->spec, s->rec, CTR_CREATED, listener, pid, err);
 }
 
-static int poststart(const struct ctr_record *rec, const struct oci_spec *spec, int pidfd, struct err *err)
+static int poststart(
+	const struct ctr_record *rec, const struct oci_spec *spec, int pidfd, struct err *err)
 {
 	_arena_ struct arena *arena = arena_new();
 
@@ -210,13 +223,14 @@ static int poststart(const struct ctr_record *rec, const struct oci_spec *spec, 
 	const char *state = native_state(rec, CTR_RUNNING, rec->pid, arena, err);
 	if (state && hooks_run(spec->hooks, OCI_HOOK_POSTSTART, state, err) == 0)
 		return 0;
-	/* runtime-spec 1.3, lifecycle 10: a failing poststart hook fails start, and the container is stopped. */
+	/* runtime-spec 1.3, lifecycle 10: a failing poststart hook fails start, and the container
+	 * is stopped. */
 	pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
 	return -1;
 }
 
-int native_start(const struct ctr_record *rec, int dir_fd, const struct oci_spec *spec, struct ctr_trace *trace,
-	struct err *err)
+int native_start(const struct ctr_record *rec, int dir_fd, const struct oci_spec *spec,
+	struct ctr_trace *trace, struct err *err)
 {
 	struct starting arg = { rec, spec };
 	const struct spawn_events events = { .arg = &arg, .notify = start_notify };
@@ -226,7 +240,9 @@ int native_start(const struct ctr_record *rec, int dir_fd, const struct oci_spec
 	int r = native_alive(rec, &s.pidfd, NULL, err);
 
 	if (r <= 0)
-		return r < 0 ? -1 : err_set(err, ERR_STATE, NULL, "cannot start a container that has stopped");
+		return r < 0 ? -1
+			     : err_set(err, ERR_STATE, NULL,
+				       "cannot start a container that has stopped");
 	s.pid = rec->pid;
 	if (rec->has_start_hooks && pipe2(hook, O_CLOEXEC) < 0)
 		return err_sys(err, errno, "pipe2", "hooks");
@@ -253,12 +269,13 @@ int native_start(const struct ctr_record *rec, int dir_fd, const struct oci_spec
 	return rec->has_start_hooks ? poststart(rec, spec, s.pidfd, err) : 0;
 }
 
-/* ---- signals, pause, update ---------------------------------------------------------------------------- */
+/* ---- signals, pause, update ---- */
 
 static int open_cgroup(const struct ctr_record *rec, struct cgroup *ret, struct err *err)
 {
 	if (!rec->cgroup)
-		return err_set(err, ERR_UNSUPPORTED, NULL, "the container has no cgroup of its own (--cgroup-manager disabled)");
+		return err_set(err, ERR_UNSUPPORTED, NULL,
+			"the container has no cgroup of its own (--cgroup-manager disabled)");
 	return cgroup_open(rec->cgroup, ret, err);
 }
 
@@ -267,7 +284,9 @@ static int signal_all(const struct ctr_record *rec, int signo, struct err *err)
 	_cleanup_(cgroup_close) struct cgroup g = CGROUP_INIT;
 
 	if (open_cgroup(rec, &g, err) < 0)
-		return err->code == ERR_NOT_FOUND ? err_set(err, ERR_STATE, NULL, "container not running") : -1;
+		return err->code == ERR_NOT_FOUND
+			       ? err_set(err, ERR_STATE, NULL, "container not running")
+			       : -1;
 	return cgroup_signal(&g, signo, err);
 }
 
@@ -275,15 +294,17 @@ static int native_signal(const struct ctr_record *rec, int signo, bool all, stru
 {
 	_close_ int pidfd = FD_NONE;
 
-	/* Without a pid namespace of its own the container outlives its init: SIGKILL means all of it. */
+	/* Without a pid namespace of its own the container outlives its init: SIGKILL means all of
+	 * it. */
 	if (all || (signo == SIGKILL && !rec->private_pid_ns && rec->cgroup))
 		return signal_all(rec, signo, err);
 	int r = native_alive(rec, &pidfd, NULL, err);
 	if (r <= 0)
 		return r < 0 ? -1 : err_set(err, ERR_STATE, NULL, "container not running");
 	if (pidfd_send_signal(pidfd, signo, NULL, 0) < 0)
-		return errno == ESRCH ? err_set(err, ERR_STATE, NULL, "container not running")
-				      : err_sys(err, errno, "pidfd_send_signal", "process %d", rec->pid);
+		return errno == ESRCH
+			       ? err_set(err, ERR_STATE, NULL, "container not running")
+			       : err_sys(err, errno, "pidfd_send_signal", "process %d", rec->pid);
 	return 0;
 }
 
@@ -301,11 +322,13 @@ static int native_resume(const struct ctr_record *rec, struct err *err)
 	return open_cgroup(rec, &g, err) < 0 ? -1 : cgroup_thaw(&g, err);
 }
 
-static int native_update(const struct ctr_record *rec, const struct oci_resources *r, struct err *err)
+static int native_update(
+	const struct ctr_record *rec, const struct oci_resources *r, struct err *err)
 {
 	_cleanup_(cgroup_close) struct cgroup g = CGROUP_INIT;
 
-	if (cgroup_check(r, err) < 0 || open_cgroup(rec, &g, err) < 0 || cgroup_limit(&g, r, err) < 0)
+	if (cgroup_check(r, err) < 0 || open_cgroup(rec, &g, err) < 0 ||
+		cgroup_limit(&g, r, err) < 0)
 		return -1;
 	return r->n_devices ? cgroup_devices(&g, r->devices, r->n_devices, err) : 0;
 }
@@ -317,7 +340,7 @@ static int native_pids(const struct ctr_record *rec, pid_t **ret, size_t *ret_n,
 	return open_cgroup(rec, &g, err) < 0 ? -1 : cgroup_pids(&g, ret, ret_n, err);
 }
 
-/* ---- destroy ------------------------------------------------------------------------------------------ */
+/* ---- destroy ---- */
 
 static int wait_gone(int pidfd, int32_t pid, struct err *err)
 {
@@ -331,8 +354,10 @@ static int wait_gone(int pidfd, int32_t pid, struct err *err)
 		waitpid(pid, NULL, WNOHANG); /* ours, when create failed or in `run` */
 		return 0;
 	}
-	err_set(err, ERR_TIMEOUT, NULL, "process %d is still there %d s after SIGKILL", pid, KILL_TIMEOUT_MS / 1000);
-	return err_hint(err, "it is likely to hang in the kernel: see /proc/%d/stack and wchan", pid);
+	err_set(err, ERR_TIMEOUT, NULL, "process %d is still there %d s after SIGKILL", pid,
+		KILL_TIMEOUT_MS / 1000);
+	return err_hint(
+		err, "it is likely to hang in the kernel: see /proc/%d/stack and wchan", pid);
 }
 
 static int kill_init(const struct ctr_record *rec, struct err *err)
@@ -363,7 +388,8 @@ static int native_destroy(const struct ctr_record *rec, int dir_fd, struct err *
 	if (kill_init(rec, err) < 0)
 		return -1;
 	/* Mostly the group is empty by now, and one rmdir is all. */
-	if (rec->cgroup && rec->cgroup_made && same_boot(rec) && !cgroup_remove_empty(rec->cgroup) &&
+	if (rec->cgroup && rec->cgroup_made && same_boot(rec) &&
+		!cgroup_remove_empty(rec->cgroup) &&
 		(kill_cgroup(rec, err) < 0 || cgroup_remove(rec->cgroup, err) < 0))
 		return -1;
 	gate_remove(dir_fd);
@@ -383,7 +409,7 @@ static void native_after(const struct ctr_record *rec, const struct oci_spec *sp
 	log_warn("%s: %s", rec->id, line);
 }
 
-/* ---- the table ----------------------------------------------------------------------------------------- */
+/* ---- the table ---- */
 
 static int native_probe(struct err *why_not)
 {
@@ -401,7 +427,8 @@ static int native_check(const struct ctr_input *in, struct err *err)
 	if (!l->resources)
 		return 0;
 	if (in->cgroup_manager == CTR_CGROUP_DISABLED && cgroup_wants_limits(l->resources))
-		return err_set(err, ERR_INVALID, "linux.resources", "limits need a cgroup, which --cgroup-manager disabled forbids");
+		return err_set(err, ERR_INVALID, "linux.resources",
+			"limits need a cgroup, which --cgroup-manager disabled forbids");
 	return cgroup_check(l->resources, err) < 0 ? err_in(err, "linux.resources") : 0;
 }
 

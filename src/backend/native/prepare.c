@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Opens a plan's sources. One function per kind, in a table; each leaves the mount detached and with its final attributes, so that
- * init only has to attach it.
+ * Opens a plan's sources. One function per kind, in a table; each leaves the mount detached and
+ * with its final attributes, so that init only has to attach it.
  */
 #include "backend/native/prepare.h"
 
@@ -23,7 +23,7 @@
 #define NSFS_MAGIC 0x6e736673
 #endif
 
-/* ---- attributes of a detached mount ---------------------------------------------------------------- */
+/* ---- attributes of a detached mount ---- */
 
 static int set_attributes(int fd, bool recursive, uint64_t set, uint64_t clr, uint64_t propagation,
 	const struct plan_source *s, struct err *err)
@@ -34,21 +34,25 @@ static int set_attributes(int fd, bool recursive, uint64_t set, uint64_t clr, ui
 		attr.attr_clr |= MOUNT_ATTR__ATIME;
 	if (!attr.attr_set && !attr.attr_clr && !attr.propagation)
 		return 0;
-	if (mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr, sizeof(attr)) < 0)
+	if (mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr,
+		    sizeof(attr)) < 0)
 		return err_sys(err, errno, "mount_setattr", "%s", s->path);
 	return 0;
 }
 
-static int set_idmap(int fd, bool recursive, int userns_fd, const struct plan_source *s, struct err *err)
+static int set_idmap(
+	int fd, bool recursive, int userns_fd, const struct plan_source *s, struct err *err)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns_fd };
 
-	if (mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr, sizeof(attr)) == 0)
+	if (mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr,
+		    sizeof(attr)) == 0)
 		return 0;
 	int os = errno;
 	err_sys(err, os, "mount_setattr", "%s with an id map", s->path);
 	if (os == EINVAL)
-		err_hint(err, "the file system of %s can't be idmapped on this kernel (overlayfs and, before 6.3, tmpfs can't)",
+		err_hint(err,
+			"the file system of %s can't be idmapped on this kernel (overlayfs and, before 6.3, tmpfs can't)",
 			s->path);
 	return -1;
 }
@@ -63,7 +67,7 @@ static int own_idmap(int fd, const struct plan_source *s, struct err *err)
 	return set_idmap(fd, s->idmap_recursive, userns, s, err);
 }
 
-/* ---- one function per kind ------------------------------------------------------------------------- */
+/* ---- one function per kind ---- */
 
 /* Which component of a path isn't there: /srv/a/b -> "/srv/a". For the message only. */
 static void missing_component(const char *path, char *buf, size_t n)
@@ -91,7 +95,8 @@ static int source_missing(const struct plan_source *s, int os, const char *op, s
 	if (os != ENOENT && os != ENOTDIR)
 		return err_sys(err, os, op, "%s", s->path);
 	missing_component(s->path, part, sizeof(part));
-	err_set(err, ERR_NOT_FOUND, s->path, os == ENOTDIR ? "%s is not a directory" : "%s is missing on the host", part);
+	err_set(err, ERR_NOT_FOUND, s->path,
+		os == ENOTDIR ? "%s is not a directory" : "%s is missing on the host", part);
 	return err_hint(err, "the source of a bind mount must exist before the container is made");
 }
 
@@ -100,16 +105,19 @@ static int finish_tree(int fd, const struct plan_source *s, struct err *err)
 	uint64_t propagation = s->propagation ? s->propagation : MS_PRIVATE;
 
 	/* Propagation covers the whole tree: no mount of it may stay a peer of the host's. */
-	if (set_attributes(fd, s->recursive, s->rec_attr_set, s->rec_attr_clr, propagation & ~(uint64_t)MS_REC, s, err) < 0)
+	if (set_attributes(fd, s->recursive, s->rec_attr_set, s->rec_attr_clr,
+		    propagation & ~(uint64_t)MS_REC, s, err) < 0)
 		return -1;
 	if (set_attributes(fd, false, s->attr_set, s->attr_clr, 0, s, err) < 0)
 		return -1;
 	return own_idmap(fd, s, err);
 }
 
-static int open_clone(int dirfd, const char *path, unsigned flags, const struct plan_source *s, struct err *err)
+static int open_clone(
+	int dirfd, const char *path, unsigned flags, const struct plan_source *s, struct err *err)
 {
-	_close_ int fd = open_tree(dirfd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags | (s->recursive ? AT_RECURSIVE : 0));
+	_close_ int fd = open_tree(dirfd, path,
+		OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags | (s->recursive ? AT_RECURSIVE : 0));
 
 	if (fd < 0)
 		return source_missing(s, errno, "open_tree", err);
@@ -131,8 +139,10 @@ static int open_dir_source(const struct plan_source *s, struct err *err)
 		char part[384];
 		int os = errno;
 		missing_component(s->path, part, sizeof(part));
-		err_set(err, ERR_NOT_FOUND, s->path, os == ENOTDIR ? "%s is not a directory" : "%s is missing", part);
-		return err_hint(err, "root.path is taken relative to the bundle; unpack the root file system there");
+		err_set(err, ERR_NOT_FOUND, s->path,
+			os == ENOTDIR ? "%s is not a directory" : "%s is missing", part);
+		return err_hint(err,
+			"root.path is taken relative to the bundle; unpack the root file system there");
 	}
 	return fd < 0 ? err_sys(err, errno, "open", "%s", s->path) : fd;
 }
@@ -145,14 +155,16 @@ static int open_root_source(const struct plan_source *s, struct err *err)
 	return dir < 0 ? -1 : open_clone(dir, "", AT_EMPTY_PATH, s, err);
 }
 
-static int check_device(int fd, const struct plan_source *s, mode_t type, dev_t dev, struct err *err)
+static int check_device(
+	int fd, const struct plan_source *s, mode_t type, dev_t dev, struct err *err)
 {
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
 		return err_sys(err, errno, "fstat", "%s", s->path);
 	if ((st.st_mode & S_IFMT) != type || st.st_rdev != dev) {
-		err_set(err, ERR_INVALID, s->path, "is not the device %u:%u", major(dev), minor(dev));
+		err_set(err, ERR_INVALID, s->path, "is not the device %u:%u", major(dev),
+			minor(dev));
 		return err_hint(err, "the host's own %s is not what it should be", s->path);
 	}
 	return 0;
@@ -176,10 +188,10 @@ static int open_device_source(const struct plan_source *s, struct err *err)
 	return fd_take(&fd);
 }
 
-/* ---- new file systems ------------------------------------------------------------------------------ */
+/* ---- new file systems ---- */
 
-static int make_tmpfs(const char *const *options, size_t n_options, uint64_t attr, const struct plan_source *s,
-	struct err *err)
+static int make_tmpfs(const char *const *options, size_t n_options, uint64_t attr,
+	const struct plan_source *s, struct err *err)
 {
 	_close_ int fs = fsopen("tmpfs", FSOPEN_CLOEXEC);
 
@@ -189,8 +201,10 @@ static int make_tmpfs(const char *const *options, size_t n_options, uint64_t att
 		return err_sys(err, errno, "fsconfig", "source of tmpfs for %s", s->path);
 	for (size_t i = 0; i + 1 < n_options; i += 2) {
 		const char *value = options[i + 1];
-		if (fsconfig(fs, *value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, options[i], *value ? value : NULL, 0) < 0)
-			return err_sys(err, errno, "fsconfig", "%s=%s of tmpfs for %s", options[i], value, s->path);
+		if (fsconfig(fs, *value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, options[i],
+			    *value ? value : NULL, 0) < 0)
+			return err_sys(err, errno, "fsconfig", "%s=%s of tmpfs for %s", options[i],
+				value, s->path);
 	}
 	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return err_sys(err, errno, "fsconfig", "create tmpfs for %s", s->path);
@@ -203,20 +217,23 @@ static int open_empty_source(const struct plan_source *s, struct err *err)
 	static const char *const options[] = { "size", "4k", "nr_inodes", "1", "mode", "0555" };
 
 	return make_tmpfs(options, ARRAY_SIZE(options),
-		MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, s, err);
+		MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, s,
+		err);
 }
 
 /* Read-only comes last, when the copy is in: see OP_ATTACH. */
 static int open_tmpfs_source(const struct plan_source *s, struct err *err)
 {
-	_close_ int fd = make_tmpfs(s->options, s->n_options, s->attr_set & ~(uint64_t)MOUNT_ATTR_RDONLY, s, err);
+	_close_ int fd = make_tmpfs(
+		s->options, s->n_options, s->attr_set & ~(uint64_t)MOUNT_ATTR_RDONLY, s, err);
 
-	if (fd < 0 || set_attributes(fd, false, 0, s->attr_clr, s->propagation & ~(uint64_t)MS_REC, s, err) < 0)
+	if (fd < 0 || set_attributes(fd, false, 0, s->attr_clr, s->propagation & ~(uint64_t)MS_REC,
+			      s, err) < 0)
 		return -1;
 	return fd_take(&fd);
 }
 
-/* ---- namespaces ------------------------------------------------------------------------------------ */
+/* ---- namespaces ---- */
 
 /* Opened as O_PATH first: a FIFO or a device named here is never really opened. */
 static int open_ns_source(const struct plan_source *s, struct err *err)
@@ -241,14 +258,20 @@ static int open_ns_source(const struct plan_source *s, struct err *err)
 }
 
 static int (*const openers[SRC_KIND_N])(const struct plan_source *, struct err *) = {
-	[SRC_TREE] = open_tree_source, [SRC_ROOT] = open_root_source,   [SRC_DIR] = open_dir_source,
-	[SRC_NULL] = open_null_source, [SRC_EMPTY] = open_empty_source, [SRC_TMPFS] = open_tmpfs_source,
-	[SRC_NS] = open_ns_source,     [SRC_DEVICE] = open_device_source,
+	[SRC_TREE] = open_tree_source,
+	[SRC_ROOT] = open_root_source,
+	[SRC_DIR] = open_dir_source,
+	[SRC_NULL] = open_null_source,
+	[SRC_EMPTY] = open_empty_source,
+	[SRC_TMPFS] = open_tmpfs_source,
+	[SRC_NS] = open_ns_source,
+	[SRC_DEVICE] = open_device_source,
 };
 
-/* ---- public ---------------------------------------------------------------------------------------- */
+/* ---- public ---- */
 
-int prepare_sources(const struct plan *p, int given_pidfd, int given_gate, struct prepared *ret, struct err *err)
+int prepare_sources(const struct plan *p, int given_pidfd, int given_gate, struct prepared *ret,
+	struct err *err)
 {
 	ret->n = 0;
 	ret->fds = arena_array(p->arena, p->n_sources, sizeof(int));
@@ -283,7 +306,8 @@ bool prepare_needs_userns(const struct plan *p)
 	return false;
 }
 
-int prepare_idmaps(const struct plan *p, const struct prepared *prepared, int userns_fd, struct err *err)
+int prepare_idmaps(
+	const struct plan *p, const struct prepared *prepared, int userns_fd, struct err *err)
 {
 	for (size_t i = 0; i < prepared->n; i++) {
 		const struct plan_source *s = &p->sources[i];

@@ -2,18 +2,21 @@
 /*
  * Arrangements (plan->spawn says which):
  *
- *  direct     one clone3(VM|VFORK|all new namespaces|INTO_CGROUP|PIDFD), whose child executes init at once. With a new user namespace the
- *             child raises its capabilities to ambient first (an exec with an unmapped uid 0 would lose them), init waits for GO, and the maps
- *             are written from here once the exec has released us.
- *  helper     host-owned namespaces are joined together with a new user namespace: a helper enters them, then clones with
- *             CLONE_PARENT, so that the container is our child. Joining after NEWUSER would be EPERM.
- *  host side  a pid or user namespace is joined, or a process is added (exec): init is executed on the host's side, enters by its
- *             own steps and forks with CLONE_PARENT. Nothing of ctrctl's own image ever runs in a pid namespace that others live in.
+ *  direct     one clone3(VM|VFORK|all new namespaces|INTO_CGROUP|PIDFD), whose child executes init
+ * at once. With a new user namespace the child raises its capabilities to ambient first (an exec
+ * with an unmapped uid 0 would lose them), init waits for GO, and the maps are written from here
+ * once the exec has released us. helper     host-owned namespaces are joined together with a new
+ * user namespace: a helper enters them, then clones with CLONE_PARENT, so that the container is our
+ * child. Joining after NEWUSER would be EPERM. host side  a pid or user namespace is joined, or a
+ * process is added (exec): init is executed on the host's side, enters by its own steps and forks
+ * with CLONE_PARENT. Nothing of ctrctl's own image ever runs in a pid namespace that others live
+ * in.
  *
- * A new or joined time namespace is entered by this (single-threaded) process before the clone and left after it: that order works on
- * every kernel since 5.6, but needs a clone without CLONE_VM.
+ * A new or joined time namespace is entered by this (single-threaded) process before the clone and
+ * left after it: that order works on every kernel since 5.6, but needs a clone without CLONE_VM.
  *
- * INTO_CGROUP is always on the first clone: after setns(user) it would be judged with the new, weaker credentials (EACCES).
+ * INTO_CGROUP is always on the first clone: after setns(user) it would be judged with the new,
+ * weaker credentials (EACCES).
  */
 #include "backend/native/spawn.h"
 
@@ -42,7 +45,8 @@
 
 enum { CHILD_STACK = 32 * 1024, STEP_BEFORE_INIT = UINT32_MAX };
 
-/* Everything that the child between clone and exec needs; it may share our memory, and only reads. */
+/* Everything that the child between clone and exec needs; it may share our memory, and only reads.
+ */
 struct launch {
 	const struct plan *plan;
 	const struct prepared *sources;
@@ -59,11 +63,13 @@ struct spawn_trace {
 	uint64_t cloned_at;
 };
 
-/* ---- the child, between clone and exec: system calls only --------------------------------------------- */
+/* ---- the child, between clone and exec: system calls only ---- */
 
 static int child_fail(const struct launch *l, uint32_t call)
 {
-	struct wire_msg m = { .kind = WIRE_ERROR, .step = STEP_BEFORE_INIT, .err = errno, .call = call };
+	struct wire_msg m = {
+		.kind = WIRE_ERROR, .step = STEP_BEFORE_INIT, .err = errno, .call = call
+	};
 
 	return send(l->ctl, &m, sizeof(m), MSG_NOSIGNAL) == sizeof(m) ? 126 : 125;
 }
@@ -95,12 +101,14 @@ static int child_pass(int fd)
 static int child_exec(void *arg)
 {
 	const struct launch *l = arg;
-	char *argv[] = { (char[]){ "ctrctl-init" }, (char *)(uintptr_t)l->fd_text, (char *)(uintptr_t)l->offset_text, NULL };
+	char *argv[] = { (char[]){ "ctrctl-init" }, (char *)(uintptr_t)l->fd_text,
+		(char *)(uintptr_t)l->offset_text, NULL };
 	char *envp[] = { NULL };
 
 	if ((l->own_ns & CLONE_NEWUSER) && child_keep_caps() < 0)
 		return child_fail(l, SYS_capset);
-	if (child_pass(l->ctl) < 0 || child_pass(l->image) < 0 || child_pass(l->hook) < 0 || child_pass(l->trace) < 0)
+	if (child_pass(l->ctl) < 0 || child_pass(l->image) < 0 || child_pass(l->hook) < 0 ||
+		child_pass(l->trace) < 0)
 		return child_fail(l, SYS_fcntl);
 	for (size_t i = 0; i < l->sources->n; i++)
 		if (child_pass(l->sources->fds[i]) < 0)
@@ -114,7 +122,8 @@ static int child_helper(void *arg)
 {
 	const struct launch *l = arg;
 	const struct plan_spawn *s = &l->plan->spawn;
-	struct clone_args args = { .flags = CLONE_PARENT | CLONE_VFORK | CLONE_CLEAR_SIGHAND | l->own_ns };
+	struct clone_args args = { .flags = CLONE_PARENT | CLONE_VFORK | CLONE_CLEAR_SIGHAND |
+					    l->own_ns };
 	struct wire_msg m = { .kind = WIRE_CHILD, .step = STEP_BEFORE_INIT };
 
 	for (size_t i = 0; i < s->n_helper_join; i++) {
@@ -134,9 +143,10 @@ static int child_helper(void *arg)
 	return send(l->ctl, &m, sizeof(m), MSG_NOSIGNAL) == sizeof(m) ? 0 : 1;
 }
 
-/* ---- the image --------------------------------------------------------------------------------------- */
+/* ---- the image ---- */
 
-/* vm.memfd_noexec=2 refuses executable memfds: then a detached read-only tmpfs carries the image. */
+/* vm.memfd_noexec=2 refuses executable memfds: then a detached read-only tmpfs carries the image.
+ */
 static int image_on_tmpfs(const void *plan, size_t n, struct err *err)
 {
 	_close_ int fs = fsopen("tmpfs", FSOPEN_CLOEXEC);
@@ -148,16 +158,19 @@ static int image_on_tmpfs(const void *plan, size_t n, struct err *err)
 	if (mnt < 0)
 		return err_sys(err, errno, "fsmount", "tmpfs for init");
 	_close_ int out = openat(mnt, "init", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0500);
-	if (out < 0 || fd_write_all(out, init_image, init_image_size) < 0 || fd_write_all(out, plan, n) < 0)
+	if (out < 0 || fd_write_all(out, init_image, init_image_size) < 0 ||
+		fd_write_all(out, plan, n) < 0)
 		return err_sys(err, errno, "write", "init");
 	out = fd_close(out);
-	if (fsconfig(fs, FSCONFIG_SET_FLAG, "ro", NULL, 0) < 0 || fsconfig(fs, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0) < 0)
+	if (fsconfig(fs, FSCONFIG_SET_FLAG, "ro", NULL, 0) < 0 ||
+		fsconfig(fs, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0) < 0)
 		return err_sys(err, errno, "fsconfig", "read-only tmpfs for init");
 	int fd = openat(mnt, "init", O_RDONLY | O_CLOEXEC);
 	return fd < 0 ? err_sys(err, errno, "open", "init") : fd;
 }
 
-/* A fresh one for each process: one that is shared could be held open for writing from inside and block every later exec. */
+/* A fresh one for each process: one that is shared could be held open for writing from inside and
+ * block every later exec. */
 static int make_image(const struct str *plan, struct err *err)
 {
 	const unsigned seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
@@ -169,16 +182,18 @@ static int make_image(const struct str *plan, struct err *err)
 		return image_on_tmpfs(plan->p, plan->n, err);
 	if (fd < 0)
 		return err_sys(err, errno, "memfd_create", "init");
-	if (fd_write_all(fd, init_image, init_image_size) < 0 || fd_write_all(fd, plan->p, plan->n) < 0)
+	if (fd_write_all(fd, init_image, init_image_size) < 0 ||
+		fd_write_all(fd, plan->p, plan->n) < 0)
 		return err_sys(err, errno, "write", "init");
 	if (fcntl(fd, F_ADD_SEALS, seals) < 0)
 		return err_sys(err, errno, "fcntl", "seals of init");
 	return fd_take(&fd);
 }
 
-/* ---- id maps ----------------------------------------------------------------------------------------- */
+/* ---- id maps ---- */
 
-static int write_map(pid_t pid, const char *name, const struct oci_id_map *map, size_t n, struct err *err)
+static int write_map(
+	pid_t pid, const char *name, const struct oci_id_map *map, size_t n, struct err *err)
 {
 	_str_ struct str text = { 0 };
 	char path[64];
@@ -193,8 +208,8 @@ static int write_map(pid_t pid, const char *name, const struct oci_id_map *map, 
 	return 0;
 }
 
-static int write_maps(pid_t pid, const struct oci_id_map *uid, size_t n_uid, const struct oci_id_map *gid, size_t n_gid,
-	struct err *err)
+static int write_maps(pid_t pid, const struct oci_id_map *uid, size_t n_uid,
+	const struct oci_id_map *gid, size_t n_gid, struct err *err)
 {
 	if (write_map(pid, "uid_map", uid, n_uid, err) < 0)
 		return err_in(err, "linux.uidMappings");
@@ -218,7 +233,8 @@ static int child_sleep(void *arg _unused_)
 	return 0;
 }
 
-int spawn_userns(const struct oci_id_map *uid, size_t n_uid, const struct oci_id_map *gid, size_t n_gid, struct err *err)
+int spawn_userns(const struct oci_id_map *uid, size_t n_uid, const struct oci_id_map *gid,
+	size_t n_gid, struct err *err)
 {
 	struct clone_args args = { .flags = CLONE_NEWUSER, .exit_signal = SIGCHLD };
 	pid_t pid = clone_call(&args, child_sleep, NULL);
@@ -233,16 +249,18 @@ int spawn_userns(const struct oci_id_map *uid, size_t n_uid, const struct oci_id
 	return fd;
 }
 
-/* ---- time namespaces --------------------------------------------------------------------------------- */
+/* ---- time namespaces ---- */
 
 static int write_offsets(const struct oci_time_offsets *o, struct err *err)
 {
 	_str_ struct str text = { 0 };
 
 	if (o && o->monotonic)
-		str_printf(&text, "monotonic %lld %u\n", (long long)o->monotonic->secs, o->monotonic->nanosecs);
+		str_printf(&text, "monotonic %lld %u\n", (long long)o->monotonic->secs,
+			o->monotonic->nanosecs);
 	if (o && o->boottime)
-		str_printf(&text, "boottime %lld %u\n", (long long)o->boottime->secs, o->boottime->nanosecs);
+		str_printf(&text, "boottime %lld %u\n", (long long)o->boottime->secs,
+			o->boottime->nanosecs);
 	if (str_ok(&text, err) < 0)
 		return -1;
 	if (!text.n || file_put(AT_FDCWD, "/proc/self/timens_offsets", text.p) == 0)
@@ -255,8 +273,10 @@ static int write_offsets(const struct oci_time_offsets *o, struct err *err)
 	return -1;
 }
 
-/* Puts this process's children into the time namespace of the plan; *ret_own takes it back (FD_NONE: nothing was done). */
-static int enter_time(const struct plan *p, const struct prepared *sources, int *ret_own, struct err *err)
+/* Puts this process's children into the time namespace of the plan; *ret_own takes it back
+ * (FD_NONE: nothing was done). */
+static int enter_time(
+	const struct plan *p, const struct prepared *sources, int *ret_own, struct err *err)
 {
 	*ret_own = FD_NONE;
 	if (!p->spawn.time_ns && p->spawn.time_join < 0)
@@ -286,9 +306,10 @@ static void leave_time(int own)
 	fd_close(own);
 }
 
-/* ---- clone ------------------------------------------------------------------------------------------- */
+/* ---- clone ---- */
 
-/* All signals are blocked over the clone: a handler must not run in a child that shares our memory. */
+/* All signals are blocked over the clone: a handler must not run in a child that shares our memory.
+ */
 static pid_t first_clone(struct launch *l, int cgroup_fd, int *ret_pidfd)
 {
 	static _Alignas(64) char outer[CHILD_STACK], inner[CHILD_STACK];
@@ -328,7 +349,8 @@ static int clone_error(int os, const struct plan *p, int cgroup_fd, struct err *
 {
 	err_sys(err, os, "clone3", "the container's process");
 	if (os == EBUSY && cgroup_fd >= 0)
-		return err_hint(err, "the cgroup has controllers enabled for its children, so no process may live in it");
+		return err_hint(err,
+			"the cgroup has controllers enabled for its children, so no process may live in it");
 	if (os == ENOSPC)
 		return err_hint(err, "a limit of /proc/sys/user/max_*_namespaces is reached");
 	if (os == EAGAIN)
@@ -338,7 +360,7 @@ static int clone_error(int os, const struct plan *p, int cgroup_fd, struct err *
 	return -1;
 }
 
-/* ---- trace ------------------------------------------------------------------------------------------- */
+/* ---- trace ---- */
 
 static int trace_open(const struct plan *p, struct spawn_trace **ret, struct err *err)
 {
@@ -372,12 +394,12 @@ void spawn_trace_add(struct spawned *s, const struct plan *p, struct ctr_trace *
 		if (t->times[i] && !t->times[next])
 			return; /* still in this step */
 		if (t->times[i])
-			ctr_trace_add(trace, plan_op_name(p->steps[i].op), p->steps[i].place, (int)s->pid, t->times[i],
-				t->times[next]);
+			ctr_trace_add(trace, plan_op_name(p->steps[i].op), p->steps[i].place,
+				(int)s->pid, t->times[i], t->times[next]);
 	}
 }
 
-/* ---- the conversation -------------------------------------------------------------------------------- */
+/* ---- the conversation ---- */
 
 struct talk {
 	const struct plan *plan;
@@ -385,8 +407,8 @@ struct talk {
 	const struct spawn_events *events;
 	int ctl;
 	struct spawned *out;
-	pid_t helper; /* to be reaped once it has named the real process */
-	bool go_owed; /* a new user namespace: init waits for its maps */
+	pid_t helper;               /* to be reaped once it has named the real process */
+	bool go_owed;               /* a new user namespace: init waits for its maps */
 	struct wire_msg *ret_error; /* the plan isn't at hand: the caller explains */
 };
 
@@ -406,12 +428,15 @@ static int died(struct talk *t, struct err *err)
 
 	t->out->pid = 0;
 	if (WIFSIGNALED(status))
-		err_set(err, ERR_SYSTEM, "init", "was killed by signal %d (%s) while it set the container up", WTERMSIG(status),
-			strsignal(WTERMSIG(status)));
+		err_set(err, ERR_SYSTEM, "init",
+			"was killed by signal %d (%s) while it set the container up",
+			WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else
-		err_set(err, ERR_INTERNAL, "init", "ended with status %d without a word", WEXITSTATUS(status));
+		err_set(err, ERR_INTERNAL, "init", "ended with status %d without a word",
+			WEXITSTATUS(status));
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
-		err_hint(err, "the memory limit may be too low for the set-up: see memory.events of the cgroup and the kernel's log");
+		err_hint(err,
+			"the memory limit may be too low for the set-up: see memory.events of the cgroup and the kernel's log");
 	return -1;
 }
 
@@ -456,8 +481,8 @@ static int on_error(struct talk *t, const struct wire_msg *m, struct err *err)
 	static const struct {
 		uint32_t call;
 		const char *name;
-	} names[] = { { SYS_execveat, "execveat" }, { SYS_setns, "setns" }, { SYS_clone3, "clone3" },
-		{ SYS_capset, "capset" }, { SYS_fcntl, "fcntl" } };
+	} names[] = { { SYS_execveat, "execveat" }, { SYS_setns, "setns" },
+		{ SYS_clone3, "clone3" }, { SYS_capset, "capset" }, { SYS_fcntl, "fcntl" } };
 
 	if (!t->plan) {
 		*t->ret_error = *m;
@@ -478,10 +503,12 @@ static int on_error(struct talk *t, const struct wire_msg *m, struct err *err)
 static int on_sync(struct talk *t, const struct wire_msg *m, int fd, struct err *err)
 {
 	_close_ int target = fd;
-	const struct plan_step *step = t->plan && m->step < t->plan->n_steps ? &t->plan->steps[m->step] : NULL;
+	const struct plan_step *step =
+		t->plan && m->step < t->plan->n_steps ? &t->plan->steps[m->step] : NULL;
 
 	if (!step || !t->events->synced)
-		return err_set(err, ERR_INTERNAL, "init", "waits at step %u, which nobody answers", m->step);
+		return err_set(err, ERR_INTERNAL, "init", "waits at step %u, which nobody answers",
+			m->step);
 	if (t->events->synced(t->events->arg, step, target, t->out->pid, err) < 0)
 		return -1;
 	return say(t, WIRE_GO, err);
@@ -505,10 +532,13 @@ static int on_notify(struct talk *t, const struct wire_msg *m, struct err *err)
 	if (fd < 0)
 		return err_sys(err, errno, "pidfd_getfd", "seccomp listener");
 	if (!t->events->notify)
-		return err_set(err, ERR_INTERNAL, "linux.seccomp", "the listener came without a taker");
+		return err_set(
+			err, ERR_INTERNAL, "linux.seccomp", "the listener came without a taker");
 	if (t->events->notify(t->events->arg, fd_take(&fd), t->out->pid, err) < 0)
 		return -1;
-	return send(t->ctl, &go, sizeof(go), MSG_NOSIGNAL) == sizeof(go) ? 0 : err_sys(err, errno, "send", "init");
+	return send(t->ctl, &go, sizeof(go), MSG_NOSIGNAL) == sizeof(go)
+		       ? 0
+		       : err_sys(err, errno, "send", "init");
 }
 
 /* One message. 1: READY came, 2: EOF, 0: go on, -1. */
@@ -548,7 +578,8 @@ static int hear(struct talk *t, struct err *err)
 static int wait_for_word(struct talk *t, struct err *err)
 {
 	for (;;) {
-		struct pollfd p[2] = { { .fd = t->ctl, .events = POLLIN }, { .fd = t->out->hook_out, .events = POLLIN } };
+		struct pollfd p[2] = { { .fd = t->ctl, .events = POLLIN },
+			{ .fd = t->out->hook_out, .events = POLLIN } };
 
 		if (t->out->hook_out < 0)
 			return 0; /* recvmsg waits by itself */
@@ -577,7 +608,7 @@ static int converse(struct talk *t, int until, struct err *err)
 	return r == until ? 0 : err_set(err, ERR_INTERNAL, "init", "spoke out of turn");
 }
 
-/* ---- public ------------------------------------------------------------------------------------------ */
+/* ---- public ---- */
 
 void spawned_close(struct spawned *s)
 {
@@ -596,7 +627,8 @@ static void kill_and_reap(struct talk *t)
 		reap(t->helper);
 	}
 	if (t->out->pid > 0) {
-		kill(t->out->pid, SIGKILL); /* a child of ours that wasn't reaped: the number is still its own */
+		kill(t->out->pid, SIGKILL); /* a child of ours that wasn't reaped: the number is
+					       still its own */
 		reap(t->out->pid);
 	}
 	t->out->pid = 0;
@@ -619,10 +651,12 @@ static bool keeps_ctl(const struct plan *p)
 }
 
 /* Clones; afterwards the child's ends are closed here. */
-static int launch(const struct plan *p, struct prepared *sources, int cgroup_fd, struct talk *t, int child_ctl, int hook,
-	int trace, struct err *err)
+static int launch(const struct plan *p, struct prepared *sources, int cgroup_fd, struct talk *t,
+	int child_ctl, int hook, int trace, struct err *err)
 {
-	struct launch l = { .plan = p, .sources = sources, .ctl = child_ctl, .hook = hook, .trace = trace };
+	struct launch l = {
+		.plan = p, .sources = sources, .ctl = child_ctl, .hook = hook, .trace = trace
+	};
 	_str_ struct str packed = { 0 };
 	int own_time;
 
@@ -649,10 +683,15 @@ static int launch(const struct plan *p, struct prepared *sources, int cgroup_fd,
 	return 0;
 }
 
-int spawn(const struct plan *p, struct prepared *sources, int cgroup_fd, const struct spawn_events *events,
-	struct ctr_trace *trace, struct spawned *ret, struct err *err)
+int spawn(const struct plan *p, struct prepared *sources, int cgroup_fd,
+	const struct spawn_events *events, struct ctr_trace *trace, struct spawned *ret,
+	struct err *err)
 {
-	struct talk t = { .plan = p, .sources = sources, .events = events, .ctl = FD_NONE, .out = ret,
+	struct talk t = { .plan = p,
+		.sources = sources,
+		.events = events,
+		.ctl = FD_NONE,
+		.out = ret,
 		.go_owed = p->spawn.user_ns };
 	int pair[2], hook[2] = { FD_NONE, FD_NONE };
 	_close_ int trace_fd = FD_NONE;
@@ -668,7 +707,8 @@ int spawn(const struct plan *p, struct prepared *sources, int cgroup_fd, const s
 	_close_ int hook_in = hook[1];
 	if (trace && (trace_fd = trace_open(p, &ret->trace, err)) < 0)
 		goto fail;
-	/* What runs between here and the exec of init shares our memory or copies it: nobody may look in. */
+	/* What runs between here and the exec of init shares our memory or copies it: nobody may
+	 * look in. */
 	prctl(PR_SET_DUMPABLE, 0);
 	t.ctl = ctl;
 	if (launch(p, sources, cgroup_fd, &t, child_ctl, hook_in, trace_fd, err) < 0)
@@ -687,7 +727,8 @@ int spawn(const struct plan *p, struct prepared *sources, int cgroup_fd, const s
 		goto fail;
 	if (keeps_ctl(p))
 		ret->ctl = fd_take(&ctl);
-	else if (converse(&t, 2, err) < 0) /* until init has closed its end it still dies with us (PDEATHSIG) */
+	else if (converse(&t, 2, err) <
+		 0) /* until init has closed its end it still dies with us (PDEATHSIG) */
 		goto fail;
 	spawn_trace_add(ret, p, trace);
 	return 0;
@@ -697,7 +738,8 @@ fail:
 	return -1;
 }
 
-int spawn_finish(const struct plan *p, struct spawned *s, const struct spawn_events *events, struct err *err)
+int spawn_finish(
+	const struct plan *p, struct spawned *s, const struct spawn_events *events, struct err *err)
 {
 	struct talk t = { .plan = p, .events = events, .ctl = s->ctl, .out = s };
 
@@ -707,7 +749,8 @@ int spawn_finish(const struct plan *p, struct spawned *s, const struct spawn_eve
 	return -1;
 }
 
-int spawn_listen(struct spawned *s, const struct spawn_events *events, struct wire_msg *ret_error, struct err *err)
+int spawn_listen(struct spawned *s, const struct spawn_events *events, struct wire_msg *ret_error,
+	struct err *err)
 {
 	struct talk t = { .events = events, .ctl = s->ctl, .out = s, .ret_error = ret_error };
 
