@@ -94,13 +94,32 @@ Test(oci, every_property_is_read_and_written_back)
 	cr_assert_gt(in.n, 5000);
 }
 
+/* Bytes of the struct that a row fills. */
+static size_t room(const struct json_field *f)
+{
+	return f->flags & (J_OPT | J_LIST) ? sizeof(void *)
+	       : f->kind == J_MAP_STR      ? sizeof(struct ctr_map_str)
+	       : f->kind == J_MAP_OBJ      ? sizeof(struct ctr_map_obj)
+					   : f->size;
+}
+
+static bool same_member(const struct json_field *a, const struct json_field *b)
+{
+	if ((a->flags | b->flags) & J_IGNORED)
+		return false;
+	return a->off < b->off + room(b) && b->off < a->off + room(a);
+}
+
 static void check_table(const struct json_field *fields, size_t *rows)
 {
 	size_t n = 0;
 
 	for (const struct json_field *f = fields; f->name; f++, n++) {
-		for (const struct json_field *g = fields; g != f; g++)
+		for (const struct json_field *g = fields; g != f; g++) {
 			cr_assert_str_neq(g->name, f->name);
+			cr_assert_not(same_member(f, g), "%s and %s fill the same member", g->name,
+				f->name);
+		}
 		cr_assert(!(f->flags & J_LIST) || f->off_n != f->off, "%s", f->name);
 		cr_assert((f->flags & J_IGNORED) || f->size > 0, "%s", f->name);
 		if (f->kind == J_OBJECT || f->kind == J_MAP_OBJ)
