@@ -12,6 +12,7 @@ SCENARIOS = [('bare', 'run', 'run', 'run and delete, bare'),
              ('default', 'run', 'run', 'run and delete, default'),
              ('default-cold', 'run', 'run', 'run and delete, default, cold cache')]
 SCENARIOS += [(f, 'life', v, '%s, %s' % (v, f)) for f in ('bare', 'default') for v in VERBS]
+ROUNDS_FOR_VERDICT = 30
 ORDER = ('ctrctl', 'crun', 'runc', 'floor')
 
 
@@ -24,7 +25,8 @@ def machine(load_before):
                 break
     with open('/proc/meminfo', encoding='ascii') as f:
         memory = int(f.readline().split()[1]) // 1024
-    return dict(kernel=platform.release(), architecture=platform.machine(), cpu=cpu, cores=os.cpu_count(),
+    real_time = os.sched_getscheduler(0) in (os.SCHED_RR, os.SCHED_FIFO)
+    return dict(kernel=platform.release(), real_time=real_time, architecture=platform.machine(), cpu=cpu, cores=os.cpu_count(),
                 memory_mib=memory, load_before=round(load_before, 2), load_after=round(os.getloadavg()[0], 2))
 
 
@@ -81,10 +83,10 @@ def ratio(found, other):
 
 def describe(data):
     m = data['machine']
-    return 'kernel %s, %s, %d cores, %d MiB; %s; %d interleaved rounds, load %.2f to %.2f, %s' % (
+    return 'kernel %s, %s, %d cores, %d MiB; %s; %d interleaved rounds%s, load %.2f to %.2f, %s' % (
         m['kernel'], m['cpu'], m['cores'], m['memory_mib'],
         ', '.join('%s %s' % (n, v) for n, v in data['contenders'].items()), data['rounds'],
-        m['load_before'], m['load_after'], data['date'])
+        ' under real-time scheduling' if m['real_time'] else '', m['load_before'], m['load_after'], data['date'])
 
 
 def time_rows(data):
@@ -116,6 +118,29 @@ def memory_rows(data):
     return rows
 
 
+def budget_rows(data):
+    """What was asked of ctrctl, what was measured, and whether that is reached."""
+    rows = []
+    if data['rounds'] < ROUNDS_FOR_VERDICT:
+        return rows
+
+    def row(title, limit, value, form='%.2f'):
+        rows.append([title, form % limit, form % value, 'reached' if value <= limit else '**not reached**'])
+
+    for flavour in ('bare', 'default'):
+        found = times_of(data, flavour, 'run', 'run')
+        for other, limit in (('crun', 0.5), ('floor', 1.5)):
+            if 'ctrctl' in found and other in found:
+                row('run and delete, %s: share of %s' % (flavour, other), limit,
+                    found['ctrctl']['median'] / found[other]['median'])
+    init = [w['rss_kib'] for w in data['waiting_init'] if w['contender'] == 'ctrctl']
+    peak = [r['peak_rss_kib'] for r in data['times'] if r['contender'] == 'ctrctl']
+    if init and peak:
+        row('init waiting for start, KiB', 64, max(init), '%d')
+        row('peak RSS of ctrctl, any verb, KiB', 4096, max(peak), '%d')
+    return rows
+
+
 def heads(data):
     names = list(data['contenders'])
     return ['ms, median (p95)'] + names + ['of crun', 'of floor'], ['KiB'] + names
@@ -125,6 +150,7 @@ def table(data):
     widths = [44] + [15] * len(data['contenders']) + [9, 9]
     times, memory = heads(data)
     rows = [times] + time_rows(data) + [[]] + [memory] + memory_rows(data)
+    rows += [[]] + [[r[0], 'at most ' + r[1], r[2], r[3].strip('*')] for r in budget_rows(data)]
     return '\n'.join(['', describe(data), ''] + [columns(r, widths) for r in rows])
 
 
@@ -133,6 +159,10 @@ def markdown(data):
     for head, rows in zip(heads(data), (time_rows(data), memory_rows(data))):
         out += ['| %s |' % ' | '.join(head), '|---|%s' % ('---:|' * (len(head) - 1))]
         out += ['| %s |' % ' | '.join(r) for r in rows] + ['']
+    budgets = budget_rows(data)
+    if budgets:
+        out += ['| budget | at most | measured | |', '|---|---:|---:|---|']
+        out += ['| %s |' % ' | '.join(r) for r in budgets] + ['']
     return '\n'.join(out)
 
 
