@@ -28,7 +28,7 @@ def parse(text, status, program, seconds=None):
     """The Result of a program that printed text and ended with status (None: its time was up).
 
     A program that ends badly, or runs fewer or more tests than it planned, has one failed test more."""
-    result, plan, whole_skip = Result(), None, None
+    result, plan, whole_skip, ran = Result(), None, None, 0
     for line in text.splitlines():
         if match := PLAN.match(line):
             plan, reason = int(match[1]), match[2]
@@ -37,6 +37,7 @@ def parse(text, status, program, seconds=None):
         elif line.startswith('Bail out!'):
             result.failed.append('%s: %s' % (program, line))
         elif match := LINE.match(line):
+            ran += 1
             name = '%s: %s' % (program, match[3])
             if match[1]:
                 result.failed.append(name)
@@ -44,7 +45,6 @@ def parse(text, status, program, seconds=None):
                 result.skipped.append((name, match[5]))
             else:
                 result.passed.append(name)
-    ran = len(result.passed) + len(result.failed) + len(result.skipped)
     if whole_skip is not None and ran == 0 and status == 0:
         result.skipped.append((program, whole_skip))
     elif status is None:
