@@ -256,7 +256,7 @@ static void memory(const struct unit *u, const struct line *l, int round)
 	FILE *f = fopen(path, "re");
 	if (!f)
 		die("%s: %s", path, strerror(errno));
-	while (fgets(row, sizeof(row), f)) {
+	while (fscanf(f, " %255[^\n]", row) == 1) {
 		if (sscanf(row, "Rss: %ld", &v) == 1)
 			rss = v;
 		else if (sscanf(row, "Pss: %ld", &v) == 1)
@@ -312,6 +312,15 @@ static void one(const struct unit *u, int round)
 	}
 }
 
+static int number(const char *text)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+	if (end == text || *end || n < 0 || n > 1000000)
+		die("%s: not a number", text);
+	return (int)n;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 9) {
@@ -319,7 +328,8 @@ int main(int argc, char **argv)
 			"usage: driver ROOT|- WORK SCRIPT RESULTS LOG WARMUP ROUNDS PAUSE_US\n");
 		return 2;
 	}
-	int warmup = atoi(argv[6]), rounds = atoi(argv[7]), order[MAX_UNITS];
+	int warmup = number(argv[6]), rounds = number(argv[7]), pause_us = number(argv[8]);
+	int order[MAX_UNITS];
 	log_path = argv[5];
 	log_fd = open(argv[5], O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
 	need(log_fd, "open", argv[5]);
@@ -343,7 +353,7 @@ int main(int argc, char **argv)
 		}
 		for (int i = 0; i < n_units; i++) {
 			one(&units[order[i]], round);
-			usleep((useconds_t)atoi(argv[8]));
+			usleep((useconds_t)pause_us);
 		}
 	}
 	end_children();

@@ -321,7 +321,7 @@ static int open_process(const char *pidfile)
 	need(fd, pidfile);
 	need(read(fd, text, sizeof(text) - 1), pidfile);
 	close(fd);
-	int pidfd = (int)syscall(SYS_pidfd_open, atoi(text), 0);
+	int pidfd = (int)syscall(SYS_pidfd_open, (pid_t)strtol(text, NULL, 10), 0);
 	need(pidfd, "pidfd_open");
 	return pidfd;
 }

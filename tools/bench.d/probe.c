@@ -21,8 +21,8 @@ static void copy(const char *path, const char *mark)
 {
 	char line[4096];
 	FILE *f = fopen(path, "re");
-	while (f && fgets(line, sizeof(line), f))
-		printf("%s %s", mark, line);
+	while (f && fscanf(f, " %4095[^\n]", line) == 1)
+		printf("%s %s\n", mark, line);
 	if (f)
 		fclose(f);
 }
