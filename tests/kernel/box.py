@@ -151,9 +151,9 @@ class Box:
     # -- calls --
 
     def call(self, *args, stdin=subprocess.DEVNULL, timeout=60, env=None, cwd=None, pass_fds=(), text=None):
-        done = subprocess.run([CTRCTL, '--root', self.root, *args], stdin=subprocess.PIPE if text is not None else stdin,
-                              capture_output=True, timeout=timeout, env=env, cwd=cwd, pass_fds=pass_fds,
-                              input=text.encode() if text is not None else None)
+        more = {'stdin': stdin} if text is None else {'input': text.encode()}
+        done = subprocess.run([CTRCTL, '--root', self.root, *args], capture_output=True, timeout=timeout, env=env, cwd=cwd,
+                              pass_fds=pass_fds, check=False, **more)
         return Result(done.returncode, done.stdout.decode(errors='replace'), done.stderr.decode(errors='replace'))
 
     def run(self, args=None, edit=None, id='c', rootfs=None, **process):
