@@ -128,6 +128,27 @@ static long configure(int fs, const char *key, uint64_t n)
 	return r;
 }
 
+/* A tmpfs without a mode of its own looks like the folder that it covers, if there is one. */
+static long configure_mode(int fs, const char *path, const struct wire_step *s)
+{
+	struct statx st;
+	char mode[5];
+	long at = target_open(path, O_PATH, target_nofollow(path, s)), r;
+
+	if (at < 0) {
+		G.detail[0] = 0;
+		return at == -ENOENT ? 0 : at;
+	}
+	r = stat_fd((int)at, &st);
+	close_fd((int)at);
+	if (r < 0)
+		return r;
+	for (int i = 0; i < 4; i++)
+		mode[i] = (char)('0' + (st.stx_mode >> (9 - 3 * i) & 7));
+	mode[4] = 0;
+	return SYS5(fsconfig, fs, FSCONFIG_SET_STRING, "mode", mode, 0);
+}
+
 long mounts_fsmount(const struct wire_step *s)
 {
 	struct mount_attr a = { .propagation = s->c };
@@ -136,6 +157,8 @@ long mounts_fsmount(const struct wire_step *s)
 	if (fs < 0)
 		return fs;
 	r = configure((int)fs, text_at(s->s2), s->a);
+	if (r == 0 && s->flags & STEP_OWN)
+		r = configure_mode((int)fs, text_at(s->s3), s);
 	if (r == 0)
 		r = SYS5(fsconfig, fs, FSCONFIG_CMD_CREATE, 0, 0, 0);
 	if (r == 0)

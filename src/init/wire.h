@@ -66,7 +66,7 @@ enum wire_op {
 	OP_PROC_DONE,
 	OP_FSMOUNT, /* new file system: s1 = type, s2 = list of a key/value pairs (2*a strings;
 		       value "" = flag), s3 = target, b = MOUNT_ATTR_ set, c = propagation (MS_*, 0
-		       none). STEP_MAKE_DIR */
+		       none). STEP_MAKE_DIR. STEP_OWN: with an existing target's mode */
 	OP_ATTACH,  /* fd = detached mount: attach at s1. STEP_MAKE_DIR or STEP_MAKE_FILE; c =
 		       propagation to set  before. STEP_NOFOLLOW: the last component must not be a
 		       symlink. fd is closed */
@@ -77,19 +77,19 @@ enum wire_op {
 	OP_RECONFIG, /* fspick target s1, apply s2 = list of a key/value pairs,
 			FSCONFIG_CMD_RECONFIGURE */
 	OP_MASK,     /* target s1, STEP_OPTIONAL: absent is success. File: fd = detached mount of a
-			verified /dev/null;     directory: c = the number of another fd, a detached empty
-			read-only tmpfs. The first use attaches     the fd itself, the next ones clone it.
-			Type decided by fstat of the target */
+			verified /dev/null;     directory: c = the number of another fd, a detached
+			empty     read-only tmpfs. The first use attaches     the fd itself, the next
+			ones     clone it.     Type decided by fstat of the target */
 	OP_MKDIR,    /* target directory s1 with missing parents, mode a, STEP_OWN: owner b, group c
 			for the last */
 	OP_MKNOD,    /* node s2 in target directory s1 (made if missing): mode and type a, device b,
-			owner c>>32, group c&0xffffffff;    an existing node must be of the same type and
-			device, else EEXIST */
+			owner c>>32, group c&0xffffffff;    an existing node must be of the same type
+			and    device, else EEXIST */
 	OP_SYMLINK,  /* link s2 in target directory s1, pointing to s3; an existing name is kept,
 			unless STEP_REPLACE */
 	OP_PIVOT,    /* fchdir(root), pivot_root(".","."), umount2(".", MNT_DETACH) until it fails,
-			chdir("/"). STEP_CHROOT:    fchdir, chroot(".") instead. Closes root; targets are
-			then resolved from "/" */
+			chdir("/"). STEP_CHROOT:    fchdir, chroot(".") instead. Closes root; targets
+			are    then resolved from "/" */
 	OP_CLOSE,    /* close(fd). STEP_SOFT: EBADF is success (a stand-in's fd that may have been
 			used) */
 	/* -- kernel settings -- */
@@ -126,8 +126,8 @@ enum wire_op {
 		      "/" (no file, no entry); HOME= is added to the   environment */
 	OP_BOUNDING, /* drop from the bounding set every capability that isn't in mask a */
 	OP_IDS,  /* PR_SET_KEEPCAPS, setgroups (c of them, s1 = uint32_t[]; STEP_KEEP_GROUPS: left
-		    alone), setresgid(b),  setresuid(a), keepcaps off. Capabilities stay permitted for
-		    OP_CAPS */
+		    alone), setresgid(b),  setresuid(a), keepcaps off. Capabilities stay permitted
+		    for  OP_CAPS */
 	OP_CAPS, /* capset effective a, permitted b, inheritable c; read back */
 	OP_AMBIENT, /* clear the ambient set, raise those of mask a; read back */
 	OP_NNP,     /* PR_SET_NO_NEW_PRIVS */

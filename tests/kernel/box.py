@@ -13,6 +13,7 @@ Each case is a function whose only parameter is `box`; it gets a fresh one: its 
 afterwards that nothing is left (mounts, cgroups, state, processes)."""
 
 import copy
+import ctypes
 import inspect
 import json
 import os
@@ -28,6 +29,8 @@ CTRCTL = os.environ['CTRCTL']
 CACHE = os.environ.get('CACHE', '')
 BUSYBOX = os.path.join(CACHE, 'rootfs', 'busybox')
 DEBIAN = os.path.join(CACHE, 'rootfs', 'debian')
+
+PROBE = os.path.join(os.path.dirname(CTRCTL), '..', '..', 'tests', 'kernel', 'probe')
 
 DEFAULT_CAPS = ['CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_FSETID', 'CAP_FOWNER', 'CAP_MKNOD', 'CAP_NET_RAW', 'CAP_SETGID',
                 'CAP_SETUID', 'CAP_SETFCAP', 'CAP_SETPCAP', 'CAP_NET_BIND_SERVICE', 'CAP_SYS_CHROOT', 'CAP_KILL',
@@ -206,6 +209,83 @@ def eventually(test, seconds=20, what='condition'):
             return
         time.sleep(0.05)
     fail('%s never came true' % what)
+
+
+# -- changes of a config.json ----------------------------------------------------------------------------
+
+MAP = [{'containerID': 0, 'hostID': 100000, 'size': 65536}]
+
+
+def both(*edits):
+    """One after the other."""
+    def edit(config):
+        for e in edits:
+            e(config)
+    return edit
+
+
+def mount(destination, type=None, source=None, options=(), **more):
+    """One more mount at the end."""
+    def edit(config):
+        m = {'destination': destination, 'type': type, 'source': source, 'options': list(options), **more}
+        config['mounts'].append({k: v for k, v in m.items() if v is not None})
+    return edit
+
+
+def without(*kinds):
+    """Inherits these kinds of namespace."""
+    def edit(config):
+        config['linux']['namespaces'] = [n for n in config['linux']['namespaces'] if n['type'] not in kinds]
+        if 'uts' in kinds:
+            config.pop('hostname', None)
+    return edit
+
+
+def linux(**values):
+    return lambda config: config['linux'].update(values)
+
+
+def user_namespace(config):
+    """Root in it is 100000 on the host; the root filesystem and the box's folder must allow that (mapped_rootfs)."""
+    config['linux']['namespaces'].append({'type': 'user'})
+    config['linux'].update(uidMappings=MAP, gidMappings=MAP)
+
+
+def mapped_rootfs(box, owner='100000:100000'):
+    path = box.rootfs()
+    subprocess.run(['chown', '-R', '-h', owner, path], check=True)
+    os.chmod(box.folder, 0o755)
+    return path
+
+
+# -- what the kernel says --------------------------------------------------------------------------------
+
+class Mount:
+    """A line of mountinfo: point, root, options and fs_options (sets), peers ('shared:3 master:1'), type, source."""
+
+    def __init__(self, line):
+        own, fs = (part.split() for part in line.split(' - ', 1))
+        self.number, self.device, self.root, self.point = own[0], own[2], own[3], own[4]
+        self.options, self.peers = set(own[5].split(',')), ' '.join(own[6:])
+        self.type, self.source, self.fs_options = fs[0], fs[1], set(fs[2].split(','))
+
+
+def mountinfo(text):
+    """By mount point; of several on one point, the uppermost."""
+    return {m.point: m for m in map(Mount, text.splitlines())}
+
+
+def mountinfo_of(pid):
+    with open('/proc/%s/mountinfo' % pid, encoding='utf-8') as f:
+        return mountinfo(f.read())
+
+
+def private_mounts():
+    """For a test program that mounts: from here on in a mount namespace of its own, which ends with it."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(0x20000) < 0:
+        raise OSError(ctypes.get_errno(), 'unshare')
+    subprocess.run(['mount', '--make-rprivate', '/'], check=True)
 
 
 # -- what must not be left -------------------------------------------------------------------------------

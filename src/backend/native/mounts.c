@@ -221,6 +221,8 @@ static int add_file_system(struct compile *c, const struct mounting *m, struct e
 		s->b &= ~(uint64_t)MOUNT_ATTR_RDONLY;
 	s->c = o->propagation & ~(uint64_t)MS_REC;
 	s->flags = STEP_MAKE_DIR | follow(m);
+	if (is_type(m, "tmpfs") && !data_has(m, "mode"))
+		s->flags |= STEP_OWN;
 	return 0;
 }
 

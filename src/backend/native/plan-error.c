@@ -163,7 +163,7 @@ static const struct {
 	const char *hint; /* %s: the step's s1, when it is a text */
 } hints[] = {
 	{ OP_FSMOUNT, ENODEV,
-		"the kernel has no file system \"%s\"; load its module or change the mount's type" },
+		"the kernel has no file system \"%s\"; load its module or change the mount's type (/proc/filesystems lists them)" },
 	{ OP_FSMOUNT, EPERM,
 		"\"%s\" can't be mounted from this user namespace: its own pid, network, ipc or cgroup namespace is needed too" },
 	{ OP_FSMOUNT, ENOTDIR, "a part of the destination isn't a folder" },

@@ -69,7 +69,8 @@ static int own_idmap(int fd, const struct plan_source *s, struct err *err)
 
 /* ---- one function per kind ---- */
 
-/* Which component of a path isn't there: /srv/a/b -> "/srv/a". For the message only. */
+/* Which component of a path isn't there, or isn't a directory: /srv/a/b -> "/srv/a". For the
+ * message only. */
 static void missing_component(const char *path, char *buf, size_t n)
 {
 	struct stat st;
@@ -80,7 +81,7 @@ static void missing_component(const char *path, char *buf, size_t n)
 		if (c && c != '/')
 			continue;
 		*p = '\0';
-		if (stat(buf, &st) < 0)
+		if (stat(buf, &st) < 0 || (c && !S_ISDIR(st.st_mode)))
 			return;
 		*p = c;
 		if (!c)

@@ -146,7 +146,7 @@ Test(plan_error, names_call_object_place_and_a_way_out)
 
 	cr_expect_str_eq(t.line, "mounts[0]: fsopen(ceph on /data): No such device");
 	cr_expect_str_eq(t.hint,
-		"the kernel has no file system \"ceph\"; load its module or change the mount's type");
+		"the kernel has no file system \"ceph\"; load its module or change the mount's type (/proc/filesystems lists them)");
 	cr_expect_eq(t.code, ERR_UNSUPPORTED);
 }
 
