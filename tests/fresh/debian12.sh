@@ -47,7 +47,7 @@ setup_a_second_time_needs_no_network() {
 }
 
 the_unit_tests_pass() {
-	inside 'tools/test unit style' >out 2>&1 || {
+	inside 'tools/test unit' >out 2>&1 || {
 		tail -n 60 out
 		fail "tools/test failed"
 	}

@@ -29,10 +29,33 @@ def indent(text, lines=60):
     return '\n'.join('    ' + line for line in tail)
 
 
-def report(program, result, seconds, output, options):
+def excerpt(text, lines=25):
+    """Of each failed subtest, its line and the end of the diagnostics that follow it."""
+    blocks, inside = [], False
+    for line in text.splitlines():
+        if line.startswith('not ok'):
+            blocks.append([line])
+            inside = True
+        elif inside and line.startswith('#'):
+            blocks[-1].append(line)
+        else:
+            inside = False
+    return '\n'.join(indent('\n'.join(block[:1] + block[1:][-lines:])) for block in blocks)
+
+
+def report(program, result, seconds, text, errors, options):
+    """Says what came of a program; all that it printed goes to a file in the build folder."""
+    log = os.path.join(options.build, 'test-logs', program.replace('/', '_') + '.log')
+    os.makedirs(os.path.dirname(log), exist_ok=True)
+    with open(log, 'w', encoding='utf-8') as f:
+        f.write(text + ('\n--- stderr\n' + errors if errors else ''))
     say('%-44s %s (%.1f s)' % (program, result.summary(), seconds))
-    if output.strip() and (result.failed or options.verbose):
-        say(indent(output))
+    if options.verbose:
+        say(indent(text + errors, 1000))
+    elif result.failed:
+        say(excerpt(text) or indent(text, 30))
+        say(indent(errors, 30))
+        say('    all of it: %s' % log)
     for name in result.failed:
         say('  FAILED   %s' % name)
     for name, reason in result.skipped:
@@ -76,7 +99,7 @@ def run_here(program, options, seconds=PROGRAM_SECONDS):
         err.seek(0)
         text, errors = (f.read().decode(errors='replace') for f in (out, err))
     result = tap.parse(text, status, program, seconds)
-    report(program, result, time.monotonic() - begin, text + errors, options)
+    report(program, result, time.monotonic() - begin, text, errors, options)
     return result
 
 
@@ -130,7 +153,7 @@ def meson_result(test, options):
             result.skipped.append((name, 'meson says so'))
         else:
             result.failed.append('%s: %s' % (name, status))
-    report(name, result, test['duration'], output + errors, options)
+    report(name, result, test['duration'], output, errors, options)
     return result
 
 
@@ -201,7 +224,7 @@ def guest_result(program, prefix, options):
     text = read('.out')
     ended = None if status == '124' else int(status)
     result = tap.parse(text, ended, program, GUEST_PROGRAM_SECONDS)
-    report(program, result, float(seconds), text + read('.err'), options)
+    report(program, result, float(seconds), text, read('.err'), options)
     return result
 
 
