@@ -25,14 +25,14 @@ def say(text):
 
 
 def indent(text, lines=60):
-    tail = text.splitlines()[-lines:]
+    tail = text.replace('\r', '').rstrip('\n').split('\n')[-lines:]
     return '\n'.join('    ' + line for line in tail)
 
 
 def excerpt(text, lines=25):
     """Of each failed subtest, its line and the end of the diagnostics that follow it."""
     blocks, inside = [], False
-    for line in text.splitlines():
+    for line in text.split('\n'):
         if line.startswith('not ok'):
             blocks.append([line])
             inside = True

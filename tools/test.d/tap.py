@@ -29,7 +29,7 @@ def parse(text, status, program, seconds=None):
 
     A program that ends badly, or runs fewer or more tests than it planned, has one failed test more."""
     result, plan, whole_skip, ran = Result(), None, None, 0
-    for line in text.splitlines():
+    for line in text.split('\n'):
         if match := PLAN.match(line):
             plan, reason = int(match[1]), match[2]
             if plan == 0 and reason:
