@@ -68,6 +68,15 @@ a_signal_reaches_the_process() {
 	ctr container rm c4
 }
 
+a_paused_container_resumes() {
+	run -d $image c5 sleep 1000
+	ctr task pause c5
+	status_is c5 PAUSED
+	ctr task resume c5
+	status_is c5 RUNNING
+	remove c5
+}
+
 a_missing_program_is_an_error_that_names_it() {
 	local out
 	out=$(run --rm $image c6 nosuchprogram 2>&1) && fail "it ran"
@@ -94,7 +103,8 @@ done
 ctr image import "$work/image.tar" >&2
 
 tap_run output_and_exit_status_come_back a_detached_container_runs_execs_stops_and_goes a_terminal_is_given \
-	a_signal_reaches_the_process a_missing_program_is_an_error_that_names_it limits_are_in_the_cgroup
+	a_signal_reaches_the_process a_paused_container_resumes a_missing_program_is_an_error_that_names_it \
+	limits_are_in_the_cgroup
 cat "$work/log" >&2
 kill $daemon
 wait $daemon

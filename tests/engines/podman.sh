@@ -100,6 +100,15 @@ the_default_network_has_an_address() {
 	has "$out" 10.88.0.
 }
 
+a_paused_container_resumes() {
+	pod run -d --name d3 --network none $image sleep 1000
+	pod pause d3
+	same paused "$(podman inspect -f '{{.State.Status}}' d3)"
+	pod unpause d3
+	same running "$(podman inspect -f '{{.State.Status}}' d3)"
+	pod rm -f -t 0 d3
+}
+
 containers_of_a_pod_share_its_namespaces() {
 	local infra
 	# Without systemd, Podman 4.3 itself attaches a program that denies all devices to a pod's own
@@ -134,6 +143,6 @@ tap_run output_and_exit_status_come_back a_detached_container_runs_execs_stops_a
 	the_default_profile_of_apparmor_is_enforced the_default_seccomp_profile_is_applied \
 	limits_are_in_the_cgroup another_user_a_read_only_root_and_no_capabilities a_volume_is_mounted \
 	a_user_namespace_maps_root the_default_network_has_an_address containers_of_a_pod_share_its_namespaces \
-	an_image_is_built
+	a_paused_container_resumes an_image_is_built
 rm -rf "$work"
 tap_done
