@@ -68,7 +68,13 @@ def programs(folder, options):
     names = sorted(os.listdir(path)) if os.path.isdir(path) else []
     return [os.path.join(folder, name) for name in names
             if name.endswith(('.sh', '.py')) and os.access(os.path.join(path, name), os.X_OK)
-            and fnmatch.fnmatch(name, options.only)]
+            and fnmatch.fnmatch(name, options.only) and starts_itself(os.path.join(path, name))]
+
+
+def starts_itself(path):
+    """A program has a #! line; what has none is for others to include."""
+    with open(path, 'rb') as f:
+        return f.read(2) == b'#!'
 
 
 def environment(options):
