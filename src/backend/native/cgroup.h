@@ -62,6 +62,15 @@ int cgroup_create(const char *path, const struct oci_resources *, struct cgroup 
 /* Opens an existing one. ERR_NOT_FOUND when it isn't there. */
 int cgroup_open(const char *path, struct cgroup *ret, struct err *) _must_check_;
 
+/* Says whose group it is, in an attribute that no container can set. Where the host keeps none for
+ * us, nothing is marked, and cgroup_is_owned() believes the path. */
+int cgroup_claim(const struct cgroup *, const char *owner, struct err *) _must_check_;
+/* 1 when that owner claimed it last, 0 when it is absent or somebody else's, -1. */
+int cgroup_is_owned(const char *path, const char *owner, struct err *) _must_check_;
+/* The group that this owner claimed, wherever it is, in the arena; *ret is NULL when there is none.
+ */
+int cgroup_find_owned(const char *owner, struct arena *, char **ret, struct err *) _must_check_;
+
 /* The path of `sub`, a relative path beneath the group `path` (exec --cgroup), in the arena; same
  * rules as cgroup_path. NULL with err. */
 char *cgroup_sub_path(const char *path, const char *sub, struct arena *, struct err *) _must_check_;

@@ -123,6 +123,9 @@ static int step_cgroup(struct creation *c, struct err *err)
 		return err_in(err,
 			err->code == ERR_UNSUPPORTED ? "linux.resources" : "linux.cgroupsPath");
 	}
+	const char *owner = native_owner(c->rec, c->in->dir_fd, c->arena, err);
+	if (!owner || cgroup_claim(&c->cgroup, owner, err) < 0)
+		return err_in(err, "linux.cgroupsPath");
 	if (r && cgroup_limit(&c->cgroup, r, err) < 0)
 		return err_in(err, "linux.resources");
 	return 0;

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,9 +47,11 @@ int native_alive(const struct ctr_record *rec, int *ret_pidfd, bool *ret_waiting
 	if (rec->pid <= 0)
 		return 0;
 	_close_ int fd = pidfd_open(rec->pid, 0);
+	/* The number of a thread, now: EINVAL, or ENOENT since Linux 6.15. It isn't init. */
+	if (fd < 0 && (errno == ESRCH || errno == EINVAL || errno == ENOENT))
+		return 0;
 	if (fd < 0)
-		return errno == ESRCH ? 0
-				      : err_sys(err, errno, "pidfd_open", "process %d", rec->pid);
+		return err_sys(err, errno, "pidfd_open", "process %d", rec->pid);
 	int r = proc_stat(rec->pid, &st, err);
 	if (r != 1)
 		return r;
@@ -282,7 +285,11 @@ static int open_cgroup(const struct ctr_record *rec, struct cgroup *ret, struct 
 static int signal_all(const struct ctr_record *rec, int signo, struct err *err)
 {
 	_cleanup_(cgroup_close) struct cgroup g = CGROUP_INIT;
+	int alive = rec->private_pid_ns ? native_alive(rec, NULL, NULL, err) : 1;
 
+	/* All of a pid namespace ends with its init: who is in the group now is another's. */
+	if (alive <= 0)
+		return alive < 0 ? -1 : err_set(err, ERR_STATE, NULL, "container not running");
 	if (open_cgroup(rec, &g, err) < 0)
 		return err->code == ERR_NOT_FOUND
 			       ? err_set(err, ERR_STATE, NULL, "container not running")
@@ -372,25 +379,67 @@ static int kill_init(const struct ctr_record *rec, struct err *err)
 	return wait_gone(pidfd, rec->pid, err);
 }
 
-static int kill_cgroup(const struct ctr_record *rec, struct err *err)
+const char *native_owner(
+	const struct ctr_record *rec, int dir_fd, struct arena *arena, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(dir_fd, &st) < 0) {
+		err_sys(err, errno, "fstat", "folder of %s", rec->id);
+		return NULL;
+	}
+	const char *owner = arena_printf(arena, "%s@%llx:%llx", rec->id,
+		(unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+	if (!owner)
+		err_nomem(err);
+	return owner;
+}
+
+static int kill_cgroup(const char *path, struct err *err)
 {
 	_cleanup_(cgroup_close) struct cgroup g = CGROUP_INIT;
 
-	if (cgroup_open(rec->cgroup, &g, err) < 0)
+	if (cgroup_open(path, &g, err) < 0)
 		return err->code == ERR_NOT_FOUND ? 0 : -1;
 	if (cgroup_signal(&g, SIGKILL, err) < 0)
 		return -1;
 	return cgroup_wait_empty(&g, KILL_TIMEOUT_MS, err);
 }
 
+/* What lives in the group is killed only if the group is this container's: its path may have been
+ * taken over by another one. A record that was lost names no group; then it is searched for. */
+static int destroy_cgroup(const struct ctr_record *rec, int dir_fd, struct err *err)
+{
+	_arena_ struct arena *arena = arena_new();
+	const char *owner = arena ? native_owner(rec, dir_fd, arena, err) : NULL;
+	char *found = NULL;
+	const char *path = rec->cgroup;
+
+	if (!arena)
+		return err_nomem(err);
+	if (!owner)
+		return -1;
+	if (!path) {
+		if (cgroup_find_owned(owner, arena, &found, err) < 0)
+			return -1;
+		path = found;
+	}
+	int ours = path ? cgroup_is_owned(path, owner, err) : 0;
+	if (ours <= 0)
+		return ours;
+	return kill_cgroup(path, err) < 0 || cgroup_remove(path, err) < 0 ? -1 : 0;
+}
+
 static int native_destroy(const struct ctr_record *rec, int dir_fd, struct err *err)
 {
 	if (kill_init(rec, err) < 0)
 		return -1;
+	bool lost = !rec->cgroup && rec->phase == CTR_CREATING &&
+		    rec->cgroup_manager != CTR_CGROUP_DISABLED;
 	/* Mostly the group is empty by now, and one rmdir is all. */
-	if (rec->cgroup && rec->cgroup_made && same_boot(rec) &&
-		!cgroup_remove_empty(rec->cgroup) &&
-		(kill_cgroup(rec, err) < 0 || cgroup_remove(rec->cgroup, err) < 0))
+	bool left = rec->cgroup && rec->cgroup_made && same_boot(rec) &&
+		    !cgroup_remove_empty(rec->cgroup);
+	if ((left || (lost && same_boot(rec))) && destroy_cgroup(rec, dir_fd, err) < 0)
 		return -1;
 	gate_remove(dir_fd);
 	return 0;

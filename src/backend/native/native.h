@@ -27,6 +27,11 @@ int native_start_error(
 int native_alive(
 	const struct ctr_record *, int *ret_pidfd, bool *ret_waiting, struct err *) _must_check_;
 
+/* By which a container's cgroup is known to be its: the id, and the record's folder. In the arena.
+ */
+const char *native_owner(
+	const struct ctr_record *, int dir_fd, struct arena *, struct err *) _must_check_;
+
 /* What the process of a plan gets from its parent, because it can't do it itself: rlimits above its
  * hard ones, oom_score_adj. */
 int native_parent_attributes(const struct oci_process *, pid_t, struct err *) _must_check_;
