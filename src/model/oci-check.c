@@ -308,6 +308,9 @@ static int check_hooks(const struct oci_hooks *hooks, struct err *err)
 			else if (list[i].timeout && *list[i].timeout <= 0)
 				err_set(err, ERR_INVALID, NULL,
 					"the timeout must be greater than 0");
+			else if (list[i].timeout && *list[i].timeout > INT32_MAX)
+				err_set(err, ERR_INVALID, NULL,
+					"the timeout must be at most %d seconds", INT32_MAX);
 			else
 				continue;
 			return err_in(err, "hooks.%s[%zu]", oci_hook_kind_name(kind), i);

@@ -38,6 +38,8 @@ static const struct json_field fields[] = {
 	R_BOOL(has_start_hooks, "hasStartHooks"),
 	R_BOOL(has_poststop, "hasPoststop"),
 	R_BOOL(notify, "notify"),
+	R_BOOL(no_pivot, "noPivot"),
+	R_BOOL(no_new_keyring, "noNewKeyring"),
 	{ 0 },
 };
 

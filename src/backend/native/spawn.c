@@ -273,6 +273,15 @@ static int write_offsets(const struct oci_time_offsets *o, struct err *err)
 	return -1;
 }
 
+static void leave_time(int own)
+{
+	if (own < 0)
+		return;
+	if (setns(own, CLONE_NEWTIME) < 0)
+		log_warn("can't return to the own time namespace: %s", strerror(errno));
+	fd_close(own);
+}
+
 /* Puts this process's children into the time namespace of the plan; *ret_own takes it back
  * (FD_NONE: nothing was done). */
 static int enter_time(
@@ -287,23 +296,16 @@ static int enter_time(
 	if (p->spawn.time_ns) {
 		if (unshare(CLONE_NEWTIME) < 0)
 			return err_sys(err, errno, "unshare", "time namespace");
-		if (write_offsets(p->spawn.time_offsets, err) < 0)
+		if (write_offsets(p->spawn.time_offsets, err) < 0) {
+			leave_time(fd_take(&own)); /* poststop hooks are children of ours, too */
 			return -1;
+		}
 	} else if (setns(sources->fds[p->spawn.time_join], CLONE_NEWTIME) < 0) {
 		err_sys(err, errno, "setns", "%s", p->sources[p->spawn.time_join].path);
 		return err_in(err, "%s", p->sources[p->spawn.time_join].place);
 	}
 	*ret_own = fd_take(&own);
 	return 0;
-}
-
-static void leave_time(int own)
-{
-	if (own < 0)
-		return;
-	if (setns(own, CLONE_NEWTIME) < 0)
-		log_warn("can't return to the own time namespace: %s", strerror(errno));
-	fd_close(own);
 }
 
 /* ---- clone ---- */
@@ -426,6 +428,8 @@ static int died(struct talk *t, struct err *err)
 {
 	int status = t->out->pid > 0 ? reap(t->out->pid) : 0;
 
+	if (t->helper == t->out->pid)
+		t->helper = 0; /* reaped just now: its number may be somebody else's */
 	t->out->pid = 0;
 	if (WIFSIGNALED(status))
 		err_set(err, ERR_SYSTEM, "init",
