@@ -33,8 +33,7 @@ struct ctr_engine *ctr_engine_open(const struct ctr_engine_options *, struct err
 /* Accepts NULL, returns NULL. Close the containers first. */
 struct ctr_engine *ctr_engine_close(struct ctr_engine *);
 
-/* ---- making
- * -------------------------------------------------------------------------------------------- */
+/* ---- making ---- */
 
 struct ctr_create {
 	const char *id;
@@ -56,8 +55,7 @@ struct ctr_container *ctr_container_create(
 int ctr_explain(
 	struct ctr_engine *, const struct ctr_create *, char **ret_text, struct err *) _must_check_;
 
-/* ---- one container
- * --------------------------------------------------------------------------------------- */
+/* ---- one container ---- */
 
 enum ctr_access {
 	CTR_READ,   /* no lock: for looking, signals and exec */
@@ -94,8 +92,7 @@ int ctr_container_delete(struct ctr_container *, bool force, struct err *) _must
 /* The same by id. With force an unknown id is success, and broken records are removed too. */
 int ctr_delete(struct ctr_engine *, const char *id, bool force, struct err *) _must_check_;
 
-/* ---- another process in it
- * ------------------------------------------------------------------------------- */
+/* ---- another process in it ---- */
 
 struct ctr_exec_request {
 	const char *process_json; /* NULL, or a process object that stands for the config's own */
@@ -125,8 +122,7 @@ struct ctr_exec_request {
 int ctr_container_exec(struct ctr_container *, const struct ctr_exec_request *, pid_t *ret_pid,
 	struct err *) _must_check_;
 
-/* ---- all of them
- * ----------------------------------------------------------------------------------------- */
+/* ---- all of them ---- */
 
 /* Calls fn for each container in the order of ids; stops when it returns -1. Broken records are
  * noted in the log and passed over. */

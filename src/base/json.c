@@ -11,8 +11,7 @@
 #include <string.h>
 #include <yajl/yajl_parse.h>
 
-/* ---- memory for yajl
- * --------------------------------------------------------------------------------- */
+/* ---- memory for yajl ---- */
 
 /* Up to here keys of one object are compared pair by pair; beyond, sorted. */
 enum { FEW_KEYS = 24, YAJL_SLACK = 64 * 1024 };
@@ -93,8 +92,7 @@ static void pieces_free(struct reader *r)
 		piece_free(r, ((struct piece *)(void *)r->pieces.next)->mem);
 }
 
-/* ---- events
- * ------------------------------------------------------------------------------------------ */
+/* ---- events ---- */
 
 enum { STOP, GO_ON };
 
@@ -273,8 +271,7 @@ static const yajl_callbacks events = {
 	.yajl_end_array = on_array_end,
 };
 
-/* ---- what yajl doesn't check
- * ------------------------------------------------------------------------- */
+/* ---- what yajl doesn't check ---- */
 
 static int position_error(
 	const char *text, size_t n, size_t at, const char *key, const char *why, struct err *err)
@@ -364,8 +361,7 @@ static const char *check_utf8(const char *text, size_t n, size_t *ret_at)
 	return NULL;
 }
 
-/* ---- parse
- * ------------------------------------------------------------------------------------------- */
+/* ---- parse ---- */
 
 /* yajl's own words for a syntax error, on one line and without its picture. */
 static const char *yajl_reason(yajl_handle h, char *buf, size_t size)

@@ -38,8 +38,7 @@ int json_parse(const char *text, size_t n, size_t max_bytes, struct arena *,
 /* Member of an object, or NULL. */
 const struct json *json_get(const struct json *object, const char *key);
 
-/* ---- field tables
- * ------------------------------------------------------------------------------------ */
+/* ---- field tables ---- */
 
 enum json_kind {
 	J_BOOL,    /* bool */
@@ -82,8 +81,7 @@ enum json_unknown { JSON_UNKNOWN_IGNORE, JSON_UNKNOWN_REFUSE };
 int json_bind(const struct json *, const struct json_field *, void *base, enum json_unknown unknown,
 	struct arena *, struct err *) _must_check_;
 
-/* ---- writer
- * ------------------------------------------------------------------------------------------ */
+/* ---- writer ---- */
 
 /* Compact or indented by `indent` spaces; "/" is never escaped; control bytes are. */
 struct json_writer {

@@ -42,8 +42,7 @@ static const struct command *find_command(const char *name, struct err *err)
 	return NULL;
 }
 
-/* ---- the log
- * --------------------------------------------------------------------------------------------- */
+/* ---- the log ---- */
 
 static int open_log(const struct options *o, struct err *err)
 {
@@ -97,8 +96,7 @@ static void rescue_log(int argc, char **argv)
 		log_debug("the log can't be opened");
 }
 
-/* ---- the engine
- * ------------------------------------------------------------------------------------------ */
+/* ---- the engine ---- */
 
 static int check_globals(const struct options *o, int *ret_manager, struct err *err)
 {
@@ -148,8 +146,7 @@ static void write_trace(struct cli *c)
 	log_warn("%s", line);
 }
 
-/* ---- the verb
- * -------------------------------------------------------------------------------------------- */
+/* ---- the verb ---- */
 
 static int check_args(const struct command *k, int n, struct err *err)
 {

@@ -69,9 +69,7 @@ int verb_explain(struct cli *c, struct err *err)
 	return print_out(&out, err);
 }
 
-/* ---- run
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- run ---- */
 
 static void drop(struct ctr_container *k, const char *id)
 {

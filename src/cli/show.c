@@ -65,9 +65,7 @@ int verb_state(struct cli *c, struct err *err)
 	return print_out(&out, err);
 }
 
-/* ---- list
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- list ---- */
 
 enum { COLUMNS = 6, CELL_MAX = 4096 };
 

@@ -50,9 +50,7 @@ int size_parse(const char *text, int64_t *ret)
 	return 0;
 }
 
-/* ---- flags
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- flags ---- */
 
 struct updater {
 	struct arena *arena;
@@ -196,8 +194,7 @@ static int apply_flags(const struct cli *c, struct oci_resources *res, struct er
 	return u.failed ? -1 : 0;
 }
 
-/* ---- the verb
- * -------------------------------------------------------------------------------------------- */
+/* ---- the verb ---- */
 
 static int read_resources(const char *path, char **ret, size_t *ret_n, struct err *err)
 {

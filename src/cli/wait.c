@@ -34,8 +34,7 @@ struct relay {
 	struct pipe_buf to_master, to_out;
 };
 
-/* ---- signals
- * --------------------------------------------------------------------------------------------- */
+/* ---- signals ---- */
 
 /* What is ours to act upon, or means a fault in ourselves, isn't forwarded. */
 static void forwarded(sigset_t *set)
@@ -127,8 +126,7 @@ static int pass_on(int signals, pid_t pid, const struct relay *r)
 	return last;
 }
 
-/* ---- terminal
- * -------------------------------------------------------------------------------------------- */
+/* ---- terminal ---- */
 
 /* Standard output as a file description of its own: O_NONBLOCK on a shared one would reach its
  * other holders. */
@@ -261,8 +259,7 @@ static void relay_rest(struct relay *r, int signals)
 	}
 }
 
-/* ---- the loop
- * -------------------------------------------------------------------------------------------- */
+/* ---- the loop ---- */
 
 int foreground_wait(struct foreground *f, pid_t pid, int console, struct err *err)
 {

@@ -8,8 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- the handle
- * ------------------------------------------------------------------------------------------ */
+/* ---- the handle ---- */
 
 struct ctr_container *container_new(struct ctr_engine *e, struct err *err)
 {
@@ -126,9 +125,7 @@ static int unsupported(const struct ctr_container *c, const char *what, struct e
 	return err_set(err, ERR_UNSUPPORTED, c->backend->name, "this backend can't %s", what);
 }
 
-/* ---- verbs
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- verbs ---- */
 
 int ctr_container_start(struct ctr_container *c, struct ctr_trace *trace, struct err *err)
 {
@@ -207,8 +204,7 @@ int ctr_container_pids(struct ctr_container *c, pid_t **ret, size_t *ret_n, stru
 	return here ? c->backend->pids(&c->rec, ret, ret_n, err) : 0;
 }
 
-/* ---- delete
- * ---------------------------------------------------------------------------------------------- */
+/* ---- delete ---- */
 
 /* The spec for the poststop hooks, NULL without any. A forced delete goes on without them. */
 static int poststop_spec(
@@ -294,8 +290,7 @@ int ctr_delete(struct ctr_engine *e, const char *id, bool force, struct err *err
 	return err->code == ERR_NOT_FOUND ? 0 : -1;
 }
 
-/* ---- all of them
- * ----------------------------------------------------------------------------------------- */
+/* ---- all of them ---- */
 
 static int visit(struct ctr_engine *e, const char *id,
 	int (*fn)(void *, const struct ctr_record *, enum ctr_status, struct err *), void *arg,

@@ -11,8 +11,7 @@
 
 enum { LOCK_TIMEOUT_MS = 10000 };
 
-/* ---- the engine
- * ---------------------------------------------------------------------------------------- */
+/* ---- the engine ---- */
 
 struct ctr_engine *ctr_engine_open(const struct ctr_engine_options *o, struct err *err)
 {
@@ -52,8 +51,7 @@ int engine_boot_id(struct ctr_engine *e, struct err *err)
 	return *e->boot_id ? 0 : proc_boot_id(e->boot_id, err);
 }
 
-/* ---- create
- * ---------------------------------------------------------------------------------------------- */
+/* ---- create ---- */
 
 /* Called by the backend. What it has put in may live no longer than its own call; the record lives
  * on. */

@@ -4,9 +4,7 @@
 
 #define PATH_ROOM 4096
 
-/* ---- cwd
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- cwd ---- */
 
 /* The raw call succeeds for a directory outside of the root, with "(unreachable)" in front. */
 static long check_cwd(void)
@@ -44,8 +42,7 @@ long exec_cwd(const struct wire_step *s)
 	return check_cwd();
 }
 
-/* ---- what is to run
- * ------------------------------------------------------------------------------------- */
+/* ---- what is to run ---- */
 
 /* No way through a magic link: it could lead into what init itself has open. */
 static long executable(const char *path)
@@ -86,8 +83,7 @@ long exec_find(const struct wire_step *s)
 	return fail(__NR_execve, (int)-worst);
 }
 
-/* ---- the last steps
- * ------------------------------------------------------------------------------------- */
+/* ---- the last steps ---- */
 
 static const char **list_into(const char **v, uint32_t off, uint32_t n)
 {

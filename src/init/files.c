@@ -11,7 +11,7 @@
 #define PATH_ROOM  4096
 #define LABEL_ROOM 1024
 
-/* ---- places ------------------------------------------------------------------------------ */
+/* ---- places ---- */
 
 static long open_at(int dir, const char *path, uint64_t flags, uint64_t resolve)
 {
@@ -181,7 +181,7 @@ long target_for(const char *path, const struct wire_step *s)
 		path, kind, kind == MAKE_FILE ? 0644 : 0755, target_nofollow(path, s), &made);
 }
 
-/* ---- making things ----------------------------------------------------------------------- */
+/* ---- making things ---- */
 
 static long make_dir(const char *path, const struct wire_step *s, uint32_t mode, int *made)
 {
@@ -274,7 +274,7 @@ long files_symlink(const struct wire_step *s)
 	return r;
 }
 
-/* ---- the private procfs ------------------------------------------------------------------ */
+/* ---- the private procfs ---- */
 
 /* A procfs, and its very root: nothing mounted over it. */
 static long check_proc(long fd)
@@ -430,7 +430,7 @@ long files_keyring(const struct wire_step *s)
 	return r == -ENOSYS || r > 0 ? 0 : r;
 }
 
-/* ---- standard fds ------------------------------------------------------------------------ */
+/* ---- standard fds ---- */
 
 /* The container's /dev/null, opened only when it is one; -1 when there is none. */
 static long own_null(void)

@@ -82,8 +82,7 @@ static const struct op ops[OP_N] = {
 
 struct state G;
 
-/* ---- no libc
- * -------------------------------------------------------------------------------------------- */
+/* ---- no libc ---- */
 
 #ifndef INIT_HOSTED
 /* The compiler makes calls of these out of assignments and initialisers. */
@@ -194,8 +193,7 @@ void close_fd(int fd)
 		SYS1(close, fd);
 }
 
-/* ---- the plan
- * ------------------------------------------------------------------------------------------- */
+/* ---- the plan ---- */
 
 struct pool {
 	const char *at;

@@ -41,7 +41,7 @@ void process_shed(int first, int keep)
 	SYS3(close_range, keep + 1, ~0U, 0);
 }
 
-/* ---- namespaces -------------------------------------------------------------------------- */
+/* ---- namespaces ---- */
 
 static long entered(long r, uint64_t kinds)
 {
@@ -102,7 +102,7 @@ long process_fork(const struct wire_step *s)
 	return r;
 }
 
-/* ---- capabilities ------------------------------------------------------------------------ */
+/* ---- capabilities ---- */
 
 struct caps {
 	uint64_t effective, permitted, inheritable;
@@ -190,7 +190,7 @@ long process_nnp(const struct wire_step *s)
 	return SYS5(prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
-/* ---- ids --------------------------------------------------------------------------------- */
+/* ---- ids ---- */
 
 long process_be_root(const struct wire_step *s)
 {
@@ -230,7 +230,7 @@ long process_ids(const struct wire_step *s)
 	return r;
 }
 
-/* ---- the rest ---------------------------------------------------------------------------- */
+/* ---- the rest ---- */
 
 long process_close(const struct wire_step *s)
 {

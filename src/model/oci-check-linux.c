@@ -19,8 +19,7 @@ static int invalid(struct err *err, const char *where, const char *text)
 	return err_in(err, "%s", where);
 }
 
-/* ---- namespaces, maps, time
- * -------------------------------------------------------------------------- */
+/* ---- namespaces, maps, time ---- */
 
 static bool overlap(uint32_t a, uint32_t n_a, uint32_t b, uint32_t n_b)
 {
@@ -129,8 +128,7 @@ static int check_time(
 	return 0;
 }
 
-/* ---- devices
- * ----------------------------------------------------------------------------------------- */
+/* ---- devices ---- */
 
 static const char *device_problem(const struct oci_device *d)
 {
@@ -196,8 +194,7 @@ static int check_net_devices(
 	return 0;
 }
 
-/* ---- sysctl
- * ------------------------------------------------------------------------------------------ */
+/* ---- sysctl ---- */
 
 static const struct {
 	const char *name; /* with slashes; one that ends in a slash is the begin of a family */
@@ -289,8 +286,7 @@ static int check_sysctls(const struct oci_spec *spec, const struct oci_linux *l,
 	return 0;
 }
 
-/* ---- NUMA, cache
- * ------------------------------------------------------------------------------------- */
+/* ---- NUMA, cache ---- */
 
 /* A number of at most 9 digits. The text behind it, or NULL. */
 static const char *list_number(const char *p, unsigned *ret)
@@ -375,8 +371,7 @@ static const char *intel_rdt_problem(const struct oci_intel_rdt *r)
 	return NULL;
 }
 
-/* ---- masks
- * ------------------------------------------------------------------------------------------- */
+/* ---- masks ---- */
 
 static int check_paths(
 	const char *name, const char **paths, size_t n, bool private, struct err *err)

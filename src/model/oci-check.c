@@ -23,8 +23,7 @@ static int invalid(struct err *err, const char *where, const char *text)
 	return err_in(err, "%s", where);
 }
 
-/* ---- process
- * ----------------------------------------------------------------------------------------- */
+/* ---- process ---- */
 
 static int check_env(const char **env, size_t n, struct err *err)
 {
@@ -209,8 +208,7 @@ int oci_process_check(const struct oci_process *p, const struct oci_spec *spec, 
 	return 0;
 }
 
-/* ---- mounts
- * ------------------------------------------------------------------------------------------ */
+/* ---- mounts ---- */
 
 /* What may be mounted beneath /proc: files that file systems like lxcfs replace, and nothing by
  * which a container could make itself another /proc. */
@@ -293,8 +291,7 @@ static int check_mounts(const struct oci_spec *spec, struct err *err)
 	return 0;
 }
 
-/* ---- the rest
- * ---------------------------------------------------------------------------------------- */
+/* ---- the rest ---- */
 
 static int check_hooks(const struct oci_hooks *hooks, struct err *err)
 {

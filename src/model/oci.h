@@ -54,8 +54,7 @@ char *oci_sysctl_path(struct arena *, const char *key) _must_check_;
  * it is well-formed. The empty text is well-formed. */
 long oci_list_check(const char *text);
 
-/* ---- what isn't honoured
- * ----------------------------------------------------------------------------- */
+/* ---- what isn't honoured ---- */
 
 /* A property that is understood but that this runtime can't honour: it is refused by name. */
 struct oci_refusal {
@@ -72,8 +71,7 @@ struct oci_ignored {
 };
 const struct oci_ignored *oci_ignored(size_t i); /* NULL after the last */
 
-/* ---- tables
- * ------------------------------------------------------------------------------------------ */
+/* ---- tables ---- */
 
 extern const struct json_field oci_spec_fields[];      /* struct oci_spec */
 extern const struct json_field oci_process_fields[];   /* struct oci_process */

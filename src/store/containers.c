@@ -17,8 +17,7 @@ enum { CONFIG_BYTES_MAX = 4 << 20, ID_MAX = 200 };
 
 #define BROKEN_HINT "what is left of the container can be removed with: ctrctl delete --force %s"
 
-/* ---- the root folder
- * --------------------------------------------------------------------------------- */
+/* ---- the root folder ---- */
 
 /* 1 when the opened folder is "/": asked for only when the spelling leaves room for it. */
 static bool is_slash(const char *path, const struct stat *st)
@@ -94,8 +93,7 @@ void store_box_close(struct store_box *b)
 	b->fd = fd_close(b->fd);
 }
 
-/* ---- ids and folders
- * --------------------------------------------------------------------------------- */
+/* ---- ids and folders ---- */
 
 static bool id_byte(unsigned char c, bool first)
 {
@@ -181,8 +179,7 @@ int store_claim(const struct store *s, const char *id, struct store_box *ret, st
 	return 0;
 }
 
-/* ---- the lock
- * ---------------------------------------------------------------------------------------- */
+/* ---- the lock ---- */
 
 /* Finds who holds an flock on the folder. The kernel knows it best: nothing is written, so nothing
  * can be stale. */
@@ -262,8 +259,7 @@ int store_is_locked(const struct store_box *box)
 	return 0;
 }
 
-/* ---- record and config
- * ------------------------------------------------------------------------------- */
+/* ---- record and config ---- */
 
 /* The first record replaces nothing: until it is whole, the lock says that the container is being
  * made. */
@@ -367,8 +363,7 @@ int store_remove(const struct store *s, const char *id, struct err *err)
 	return path_remove_tree(s->fd, id, err);
 }
 
-/* ---- all of them
- * ------------------------------------------------------------------------------------- */
+/* ---- all of them ---- */
 
 struct ids {
 	const char **items;

@@ -105,8 +105,7 @@ static void need(long r, const char *what, const char *on)
 		die("%s(%s): %s", what, on, strerror(errno));
 }
 
-/* ---- the namespace that all contenders share
- * ------------------------------------------------------- */
+/* ---- the namespace that all contenders share ---- */
 
 static const char *below(const char *root, const char *path)
 {
@@ -154,8 +153,7 @@ static void enter(const char *root, const char *work)
 	need(chdir("/"), "chdir", "/");
 }
 
-/* ---- script
- * ----------------------------------------------------------------------------------------- */
+/* ---- script ---- */
 
 static void load(const char *path)
 {
@@ -183,8 +181,7 @@ static void load(const char *path)
 	}
 }
 
-/* ---- steps
- * ------------------------------------------------------------------------------------------ */
+/* ---- steps ---- */
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
 {

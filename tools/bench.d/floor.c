@@ -68,8 +68,7 @@ static void need(long r, const char *what)
 	}
 }
 
-/* ---- inside the container
- * ------------------------------------------------------------------------- */
+/* ---- inside the container ---- */
 
 static void file_systems(void)
 {
@@ -197,8 +196,7 @@ static int container(void)
 	return 1;
 }
 
-/* ---- outside
- * -------------------------------------------------------------------------------------- */
+/* ---- outside ---- */
 
 static int cgroup_new(void)
 {

@@ -12,7 +12,7 @@
 
 enum { DEFAULT_UMASK = 0022 };
 
-/* ---- terminal and standard fds --------------------------------------------------- */
+/* ---- terminal and standard fds ---- */
 
 int attrs_terminal(struct compile *c, struct err *err)
 {
@@ -38,7 +38,7 @@ int attrs_terminal(struct compile *c, struct err *err)
 	return 0;
 }
 
-/* ---- small ones ------------------------------------------------------------------ */
+/* ---- small ones ---- */
 
 int attrs_umask(struct compile *c, struct err *err)
 {
@@ -95,7 +95,7 @@ int attrs_rlimits(struct compile *c, struct err *err)
 	return 0;
 }
 
-/* ---- scheduling ------------------------------------------------------------------ */
+/* ---- scheduling ---- */
 
 /* As the kernel has had it since 3.14 (SCHED_ATTR_SIZE_VER0). */
 struct sched_attr_v0 {
@@ -237,7 +237,7 @@ int attrs_memory_policy(struct compile *c, struct err *err)
 	return 0;
 }
 
-/* ---- ids ------------------------------------------------------------------------- */
+/* ---- ids ---- */
 
 int attrs_ids(struct compile *c, struct err *err)
 {

@@ -19,7 +19,7 @@ struct mounting {
 
 typedef int mount_kind(struct compile *, const struct mounting *, struct err *);
 
-/* ---- before anything: options and destinations ----------------------------------- */
+/* ---- before anything: options and destinations ---- */
 
 static int parse_one(struct compile *c, size_t i, struct err *err)
 {
@@ -55,7 +55,7 @@ int mounts_parse(struct compile *c, struct err *err)
 	return 0;
 }
 
-/* ---- pieces ---------------------------------------------------------------------- */
+/* ---- pieces ---- */
 
 /* /proc and /sys themselves must be what they are called: no symlink may lead elsewhere. */
 static unsigned follow(const struct mounting *m)
@@ -162,7 +162,7 @@ static struct pairs file_system_pairs(
 	return p;
 }
 
-/* ---- kinds ----------------------------------------------------------------------- */
+/* ---- kinds ---- */
 
 /* Without maps of its own an idmapped mount has those of the container, whose new user namespace
  * the parent takes them from; of a joined one they are known only if the specification repeats
@@ -460,7 +460,7 @@ static struct mounting mounting_of(struct compile *c, size_t i)
 	};
 }
 
-/* ---- public ---------------------------------------------------------------------- */
+/* ---- public ---- */
 
 int mounts_all(struct compile *c, struct err *err)
 {

@@ -3,13 +3,17 @@
  * Namespaces: how the process comes to be in them, and what is set in them.
  *
  * Three arrangements; the first that can do it is taken (each works on Linux 6.1 and newer, others
- * of them don't): direct     one clone into all new ones; init joins network, ipc, uts, cgroup and
- * mount namespaces by itself. helper     a new user namespace beside joined ones: those belong to
- * the host, and joining them from inside the new user namespace is EPERM. A helper joins them
- * before it clones. host side  a pid or user namespace is joined, or a process is added to a
- * container: init is executed outside, joins, and forks; so no process with the host's program in
- * its memory is ever visible inside. A time namespace is entered by the parent before the clone in
- * each of them.
+ * of them don't):
+ *
+ * - direct: one clone into all new ones; init joins network, ipc, uts, cgroup and mount namespaces
+ *   by itself.
+ * - helper: a new user namespace beside joined ones: those belong to the host, and joining them
+ *   from inside the new user namespace is EPERM. A helper joins them before it clones.
+ * - host side: a pid or user namespace is joined, or a process is added to a container: init is
+ *   executed outside, joins, and forks; so no process with the host's program in its memory is ever
+ *   visible inside.
+ *
+ * A time namespace is entered by the parent before the clone in each of them.
  */
 #include "backend/native/compile.h"
 #include "base/sys.h"
@@ -145,7 +149,7 @@ int namespaces_loopback(struct compile *c, struct err *err)
 	return 0;
 }
 
-/* ---- names ----------------------------------------------------------------------- */
+/* ---- names ---- */
 
 enum { UTS_NAME_MAX = 64 };
 
@@ -172,7 +176,7 @@ int namespaces_hostnames(struct compile *c, struct err *err)
 	return add_name(c, OP_DOMAINNAME, c->spec->domainname, "domainname", err);
 }
 
-/* ---- sysctl ---------------------------------------------------------------------- */
+/* ---- sysctl ---- */
 
 /* Names and their namespaces were checked with the specification. One that is joined but ctrctl's
  * own isn't the container's. */

@@ -111,7 +111,7 @@ static const char *call_name(const struct wire_msg *m, const struct plan_step *s
 	return plan_op_name(s->op);
 }
 
-/* ---- the object ------------------------------------------------------------------ */
+/* ---- the object ---- */
 
 static const char *source_path(const struct plan *p, const struct plan_step *s)
 {
@@ -155,7 +155,7 @@ static void object_of(const struct plan *p, const struct plan_step *s, char *buf
 		snprintf(buf, n, "%s", from ? from : s1);
 }
 
-/* ---- hints that need the step ---------------------------------------------------- */
+/* ---- hints that need the step ---- */
 
 static const struct {
 	enum wire_op op;
@@ -210,7 +210,7 @@ static void hint_of(const struct plan_step *s, int os, struct err *err)
 	}
 }
 
-/* ---- cases with words of their own ----------------------------------------------- */
+/* ---- cases with words of their own ---- */
 
 static const char *program(const struct plan *p)
 {

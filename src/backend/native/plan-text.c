@@ -200,7 +200,7 @@ const char *plan_source_name(enum source_kind kind)
 	return (unsigned)kind < SRC_KIND_N ? sources[kind] : "unknown";
 }
 
-/* ---- values ---------------------------------------------------------------------- */
+/* ---- values ---- */
 
 static void add_bits(struct str *out, const struct bit_name *names, uint64_t bits)
 {
@@ -327,7 +327,7 @@ static void add_field(struct str *out, const struct plan_step *s, const struct s
 		add_list(out, text, sizes[f->what], f->how == SHOW_PAIRS);
 }
 
-/* ---- lines ----------------------------------------------------------------------- */
+/* ---- lines ---- */
 
 static void add_step(struct str *out, size_t i, const struct plan_step *s)
 {

@@ -86,7 +86,7 @@ const void *plan_list(struct plan *p, const char *const *strings, size_t n, size
 	return list;
 }
 
-/* ---- packing --------------------------------------------------------------------- */
+/* ---- packing ---- */
 
 struct pool {
 	struct str text;

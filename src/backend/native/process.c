@@ -8,7 +8,7 @@
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-/* ---- args and env ---------------------------------------------------------------- */
+/* ---- args and env ---- */
 
 static size_t name_length(const char *entry)
 {
@@ -80,7 +80,7 @@ int process_home(struct compile *c, struct err *err)
 	return 0;
 }
 
-/* ---- working directory ----------------------------------------------------------- */
+/* ---- working directory ---- */
 
 /*
  * Made while the root filesystem can still be written, entered after everything is in its final
@@ -124,7 +124,7 @@ int process_cwd(struct compile *c, struct err *err)
 	return add_cwd(c, 0, err);
 }
 
-/* ---- hooks ----------------------------------------------------------------------- */
+/* ---- hooks ---- */
 
 /* The state in two parts; the pid comes between. */
 static const char *state_head(struct compile *c)
@@ -235,7 +235,7 @@ int hooks_start_container(struct compile *c, struct err *err)
 	return add_hooks(c, OCI_HOOK_START_CONTAINER, "created", err);
 }
 
-/* ---- the end --------------------------------------------------------------------- */
+/* ---- the end ---- */
 
 static size_t count(const char *s, char what)
 {

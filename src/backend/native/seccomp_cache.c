@@ -34,7 +34,7 @@ struct entry {
 _Static_assert(sizeof(struct entry) % 8 == 0 && sizeof(struct sock_filter) == 8,
 	"summed by words of 8 bytes");
 
-/* ---- key ------------------------------------------------------------------------- */
+/* ---- key ---- */
 
 static void add_u64(struct sha256 *h, uint64_t v)
 {
@@ -102,7 +102,7 @@ void seccomp_cache_key(const struct oci_seccomp *s, const char *release, char re
 	sha256_hex(digest, ret);
 }
 
-/* ---- entries --------------------------------------------------------------------- */
+/* ---- entries ---- */
 
 /* Against damage, not against an attacker: who can write here is root. Every step is a bijection in
  * both the sum so far and the word, so that no change of one word goes unnoticed. */

@@ -145,7 +145,7 @@ int seccomp_check(const struct oci_seccomp *s, struct err *err)
 	return check_listener(s, err);
 }
 
-/* ---- the kernel ------------------------------------------------------------------ */
+/* ---- the kernel ---- */
 
 /* A filter that isn't there: EFAULT means that the flags were accepted. */
 static bool kernel_has_flags(unsigned flags)

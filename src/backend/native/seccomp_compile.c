@@ -110,7 +110,7 @@ static void add_part(struct compiler *c, const struct seccomp_arch *arch)
 	c->parts[c->n_parts++].arch = arch;
 }
 
-/* ---- names -> numbers ------------------------------------------------------------ */
+/* ---- names -> numbers ---- */
 
 static uint32_t rule_ret(const struct oci_seccomp_rule *rule)
 {
@@ -228,7 +228,7 @@ static size_t settle_easy(const struct compiler *c, struct part *part, struct us
 	return left;
 }
 
-/* ---- the hard ones --------------------------------------------------------------- */
+/* ---- the hard ones ---- */
 
 static int compare_u32(const void *a, const void *b)
 {
@@ -330,7 +330,7 @@ static int settle(const struct compiler *c, struct part *part, struct err *err)
 	return 0;
 }
 
-/* ---- program --------------------------------------------------------------------- */
+/* ---- program ---- */
 
 /* All architectures with one audit value: alone, or x86_64 and x32. */
 struct section {

@@ -13,7 +13,7 @@
  * cache's key. */
 #define SECCOMP_EMITTER 1
 
-/* ---- actions (seccomp_check.c) --------------------------------------------------- */
+/* ---- actions (seccomp_check.c) ---- */
 
 /* The value a filter returns for an action; errno_ret NULL means EPERM. */
 uint32_t seccomp_ret(int action, const uint32_t *errno_ret);
@@ -21,7 +21,7 @@ uint32_t seccomp_ret(int action, const uint32_t *errno_ret);
 /* Does the action let the call run without anybody being asked? */
 bool seccomp_permits(int action);
 
-/* ---- architectures (seccomp_arch.c) ---------------------------------------------- */
+/* ---- architectures (seccomp_arch.c) ---- */
 
 #define SECCOMP_X32_BIT 0x40000000U
 
@@ -37,7 +37,7 @@ const struct seccomp_arch *seccomp_arch_own(void);
 bool seccomp_arch_is_x32(const struct seccomp_arch *);
 bool seccomp_arch_is_s390(const struct seccomp_arch *);
 
-/* ---- libseccomp (seccomp_lib.c, the only file that includes its header) ---------- */
+/* ---- libseccomp (seccomp_lib.c, the only file that includes its header) ---- */
 
 struct seccomp_lib;
 
@@ -77,7 +77,7 @@ int seccomp_lib_compile(const struct seccomp_lib *, const struct seccomp_arch *,
 	uint32_t default_ret, const struct seccomp_lib_rule *, size_t n, struct arena *,
 	const struct sock_filter **ret, size_t *ret_n, struct err *) _must_check_;
 
-/* ---- assembler (seccomp_bpf.c) --------------------------------------------------- */
+/* ---- assembler (seccomp_bpf.c) ---- */
 
 /*
  * A program is written from its end to its start, so that every jump's target is known when the
@@ -124,7 +124,7 @@ int bpf_follow(const struct sock_filter *, size_t n, uint32_t audit, uint32_t nr
 unsigned bpf_graft(
 	struct bpf_asm *, const struct sock_filter *, size_t n, size_t pc, unsigned *map);
 
-/* ---- compiler (seccomp_compile.c) ------------------------------------------------ */
+/* ---- compiler (seccomp_compile.c) ---- */
 
 /* The program of a profile as it has to be on a machine of architecture `native`; instructions in
  * the arena. */
@@ -136,7 +136,7 @@ int seccomp_compile(const struct oci_seccomp *, const struct seccomp_arch *nativ
 int seccomp_kernel_check(
 	const struct oci_seccomp *, struct seccomp_filter *, struct err *) _must_check_;
 
-/* ---- cache (seccomp_cache.c) ----------------------------------------------------- */
+/* ---- cache (seccomp_cache.c) ---- */
 
 #define SECCOMP_CACHE_FOLDER  "seccomp"
 #define SECCOMP_CACHE_ENTRIES 64

@@ -2,15 +2,16 @@
 /*
  * Arrangements (plan->spawn says which):
  *
- *  direct     one clone3(VM|VFORK|all new namespaces|INTO_CGROUP|PIDFD), whose child executes init
- * at once. With a new user namespace the child raises its capabilities to ambient first (an exec
- * with an unmapped uid 0 would lose them), init waits for GO, and the maps are written from here
- * once the exec has released us. helper     host-owned namespaces are joined together with a new
- * user namespace: a helper enters them, then clones with CLONE_PARENT, so that the container is our
- * child. Joining after NEWUSER would be EPERM. host side  a pid or user namespace is joined, or a
- * process is added (exec): init is executed on the host's side, enters by its own steps and forks
- * with CLONE_PARENT. Nothing of ctrctl's own image ever runs in a pid namespace that others live
- * in.
+ * - direct: one clone3(VM|VFORK|all new namespaces|INTO_CGROUP|PIDFD), whose child executes init at
+ *   once. With a new user namespace the child raises its capabilities to ambient first (an exec
+ *   with an unmapped uid 0 would lose them), init waits for GO, and the maps are written from here
+ *   once the exec has released us.
+ * - helper: host-owned namespaces are joined together with a new user namespace: a helper enters
+ *   them, then clones with CLONE_PARENT, so that the container is our child. Joining after NEWUSER
+ *   would be EPERM.
+ * - host side: a pid or user namespace is joined, or a process is added (exec): init is executed on
+ *   the host's side, enters by its own steps and forks with CLONE_PARENT. Nothing of ctrctl's own
+ *   image ever runs in a pid namespace that others live in.
  *
  * A new or joined time namespace is entered by this (single-threaded) process before the clone and
  * left after it: that order works on every kernel since 5.6, but needs a clone without CLONE_VM.

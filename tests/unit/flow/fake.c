@@ -45,8 +45,7 @@ static int check(const struct ctr_input *in, struct err *err)
 	return pass(FAKE_CHECK, err);
 }
 
-/* ---- the process
- * ------------------------------------------------------------------------------------------ */
+/* ---- the process ---- */
 
 static void _noreturn_ child(int dir_fd, const struct oci_process *p, int slave)
 {

@@ -22,7 +22,7 @@
 
 #define FAULT_ROOM 1024
 
-/* ---- building ---------------------------------------------------------------------------- */
+/* ---- building ---- */
 
 static void *shared(size_t n)
 {
@@ -107,7 +107,7 @@ void *frame_pack(struct frame *f, size_t *ret_n)
 	return p;
 }
 
-/* ---- running ----------------------------------------------------------------------------- */
+/* ---- running ---- */
 
 void frame_fault(const char *file, int line, const char *what, const char *fmt, ...)
 {
@@ -246,7 +246,7 @@ void frame_fail(struct frame *f, unsigned step, int err)
 	cr_assert(f->status != 0);
 }
 
-/* ---- in the child ------------------------------------------------------------------------ */
+/* ---- in the child ---- */
 
 void setup_tmpfs(struct frame *f)
 {

@@ -161,7 +161,7 @@ Test(console, is_not_bound_behind_a_link, .timeout = 20)
 	refuse(setup_console_link, 3, ELOOP);
 }
 
-/* ---- standard fds ------------------------------------------------------------------------ */
+/* ---- standard fds ---- */
 
 static void setup_null(struct frame *f)
 {

@@ -26,7 +26,7 @@ static struct wire_step *add_cwd(struct frame *f, const char *path, unsigned fla
 	return s;
 }
 
-/* ---- cwd --------------------------------------------------------------------------------- */
+/* ---- cwd ---- */
 
 static void setup_private(struct frame *f)
 {
@@ -141,7 +141,7 @@ Test(cwd, that_is_reached_is_not_entered_again)
 	frame_pass(f);
 }
 
-/* ---- finding ----------------------------------------------------------------------------- */
+/* ---- finding ---- */
 
 static void find(int err, const char *detail, const char *const *list, size_t n)
 {
@@ -193,7 +193,7 @@ Test(find, goes_through_no_magic_link)
 	FIND(ELOOP, "/proc/self/fd/41/bin/sh", "/proc/self/fd/41/bin/sh");
 }
 
-/* ---- execve ------------------------------------------------------------------------------ */
+/* ---- execve ---- */
 
 static void setup_many_fds(struct frame *f)
 {
@@ -311,7 +311,7 @@ Test(exec, reports_through_the_kept_control_socket, .timeout = 20)
 	cr_assert(f->last.call == SYS_execve);
 }
 
-/* ---- limits and HOME --------------------------------------------------------------------- */
+/* ---- limits and HOME ---- */
 
 Test(rlimit, is_set)
 {
@@ -397,7 +397,7 @@ Test(home, skips_lines_that_are_too_long, .timeout = 20)
 	free(text);
 }
 
-/* ---- filter ------------------------------------------------------------------------------ */
+/* ---- filter ---- */
 
 #define ALLOW   BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 #define LOAD_NR BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0)
@@ -476,7 +476,7 @@ Test(seccomp, hands_its_listener_over_before_it_goes_on, .timeout = 20)
 	close(listener);
 }
 
-/* ---- trace ------------------------------------------------------------------------------- */
+/* ---- trace ---- */
 
 #define TRACE_FD 45
 

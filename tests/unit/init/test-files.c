@@ -146,7 +146,7 @@ Test(mkdir, gives_what_it_made_to_its_owner)
 	frame_pass(f);
 }
 
-/* ---- nodes ------------------------------------------------------------------------------- */
+/* ---- nodes ---- */
 
 static struct wire_step *add_node(
 	struct frame *f, const char *dir, const char *name, unsigned mode, dev_t dev)
@@ -214,7 +214,7 @@ Test(mknod, refuses_a_link_to_the_right_device)
 	node_in_the_way("link", S_IFCHR | 0666, makedev(1, 5), EEXIST);
 }
 
-/* ---- links ------------------------------------------------------------------------------- */
+/* ---- links ---- */
 
 static void check_links(struct frame *f)
 {
@@ -238,7 +238,7 @@ Test(symlink, keeps_a_name_that_is_there_unless_told_to_replace)
 	frame_pass(f);
 }
 
-/* ---- settings through a private procfs --------------------------------------------------- */
+/* ---- settings through a private procfs ---- */
 
 static void add_proc(struct frame *f, unsigned whole)
 {

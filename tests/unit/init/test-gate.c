@@ -277,7 +277,7 @@ Test(gate, is_waited_at_after_the_parent_has_gone, .timeout = 30)
 	cr_assert(WEXITSTATUS(ended(f)) == 2);
 }
 
-/* ---- before that ------------------------------------------------------------------------- */
+/* ---- before that ---- */
 
 static void parent_dies(bool before_ready)
 {

@@ -37,7 +37,7 @@ static struct wire_step *add_tmpfs(struct frame *f, const char *at)
 	return s;
 }
 
-/* ---- new file systems -------------------------------------------------------------------- */
+/* ---- new file systems ---- */
 
 static void check_tmpfs(struct frame *f)
 {
@@ -143,7 +143,7 @@ Test(fsmount, follows_the_links_of_images_inside_the_root)
 	frame_pass(f);
 }
 
-/* ---- received mounts, binds, attributes -------------------------------------------------- */
+/* ---- received mounts, binds, attributes ---- */
 
 static void setup_source(struct frame *f)
 {
@@ -296,7 +296,7 @@ Test(reconfig, reports_the_kernels_own_words)
 	cr_assert(strstr(f->last.text, "'size'"), "%s", f->last.text);
 }
 
-/* ---- masks ------------------------------------------------------------------------------- */
+/* ---- masks ---- */
 
 static void setup_masks(struct frame *f)
 {
@@ -374,7 +374,7 @@ Test(mask, that_cannot_be_put_is_an_error)
 	frame_fail(f, 1, EBADF);
 }
 
-/* ---- the root ---------------------------------------------------------------------------- */
+/* ---- the root ---- */
 
 static struct wire_step *add_root(struct frame *f)
 {

@@ -184,7 +184,7 @@ Test(plan, needs_open_standard_fds)
 	frame_fail(f, UINT32_MAX, EBADF);
 }
 
-/* ---- stand-ins --------------------------------------------------------------------------- */
+/* ---- stand-ins ---- */
 
 static void fails_with(struct frame *f, int how, unsigned flags)
 {

@@ -42,7 +42,7 @@ static struct wire_step *add(struct frame *f, enum wire_op op, uint64_t a, uint6
 	return s;
 }
 
-/* ---- beginning --------------------------------------------------------------------------- */
+/* ---- beginning ---- */
 
 static void setup_signals(struct frame *f)
 {
@@ -72,7 +72,7 @@ Test(process, begins_with_default_signals_and_an_empty_mask)
 	frame_pass(f);
 }
 
-/* ---- ids and capabilities ---------------------------------------------------------------- */
+/* ---- ids and capabilities ---- */
 
 static void check_ids(struct frame *f)
 {
@@ -185,7 +185,7 @@ Test(process, with_an_id_that_cannot_be_had_does_not_go_on)
 	frame_fail(f, 1, EPERM);
 }
 
-/* ---- attributes -------------------------------------------------------------------------- */
+/* ---- attributes ---- */
 
 static void check_attributes(struct frame *f)
 {
@@ -232,7 +232,7 @@ Test(process, reports_an_attribute_that_the_kernel_refuses)
 	cr_assert(f->last.call == SYS_ioprio_set);
 }
 
-/* ---- namespaces -------------------------------------------------------------------------- */
+/* ---- namespaces ---- */
 
 static void check_unshared(struct frame *f)
 {
@@ -389,7 +389,7 @@ Test(process, joins_a_session_keyring_of_its_own)
 	frame_pass(f);
 }
 
-/* ---- user namespace ---------------------------------------------------------------------- */
+/* ---- user namespace ---- */
 
 static void setup_userns(struct frame *f)
 {

@@ -155,8 +155,7 @@ Test(plan_refuse, an_empty_program)
 	cr_expect(strstr(other, "process: process property must not be empty"), "%s", other);
 }
 
-/* ---- capabilities: less, never more -------------------------------------------------------------
- */
+/* ---- capabilities: less, never more ---- */
 
 static const struct plan_step *caps_of(struct planned *p, const char *json)
 {
@@ -223,8 +222,7 @@ Test(plan_caps, of_a_user_namespace_are_all_to_be_had)
 	cr_expect_eq(p.plan.steps[planned_find(&p, OP_CAPS, 0)].b, BIT(CAP_SYS_RESOURCE));
 }
 
-/* ---- environment
- * --------------------------------------------------------------------------------- */
+/* ---- environment ---- */
 
 Test(plan_env, has_the_last_of_a_name_and_nothing_of_the_callers)
 {

@@ -16,8 +16,7 @@ static const char config[] =
 	"\"mounts\":[{\"destination\":\"/data\",\"type\":\"ceph\"},{\"destination\":\"/f\",\"source\":\"/x\",\"options\":[\"bind\"]}],"
 	"\"linux\":{\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"network\"}],\"sysctl\":{\"net.foo\":\"1\"},\"maskedPaths\":[\"/m\"]}}";
 
-/* ---- packing
- * ------------------------------------------------------------------------------------- */
+/* ---- packing ---- */
 
 struct packed {
 	struct planned p;
@@ -112,8 +111,7 @@ Test(plan_pack, makes_a_missing_target_like_its_source)
 	unpack(&k);
 }
 
-/* ---- errors
- * --------------------------------------------------------------------------------------- */
+/* ---- errors ---- */
 
 struct told {
 	char line[1024], hint[256];

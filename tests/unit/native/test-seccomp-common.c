@@ -42,7 +42,7 @@ uint32_t program_run(struct program p, const struct seccomp_data *data)
 	return 0;
 }
 
-/* ---- profiles -------------------------------------------------------------------- */
+/* ---- profiles ---- */
 
 struct oci_seccomp *profile_new(struct arena *arena, int default_action, const char *const *archs)
 {
