@@ -62,7 +62,9 @@ static int step_cgroup_path(struct creation *c, struct err *err)
 	const char *path = c->in->spec->linux_ ? c->in->spec->linux_->cgroups_path : NULL;
 	rec->cgroup = cgroup_path(path, c->in->id, c->arena, err);
 	c->facts.cgroup_path = rec->cgroup;
-	return rec->cgroup ? 0 : -1;
+	if (!rec->cgroup)
+		return path ? err_in(err, "linux.cgroupsPath") : -1;
+	return 0;
 }
 
 static int step_filter(struct creation *c, struct err *err)
