@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { PIPE_READS = 64 };
+
 /* ---- what it printed ---- */
 
 bool hook_tail_read(struct hook_tail *t, int fd)
@@ -37,8 +39,10 @@ void hook_tail_explain(struct hook_tail *t, int fd, struct err *err)
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	size_t used = strlen(err->text);
 
-	while (fd >= 0 && poll(&p, 1, 0) > 0 && hook_tail_read(t, fd))
-		;
+	/* What a pipe can hold, and no more: something that was left behind may write for ever. */
+	for (int i = 0; i < PIPE_READS; i++)
+		if (fd < 0 || poll(&p, 1, 0) <= 0 || !hook_tail_read(t, fd))
+			break;
 	while (t->n && (t->buf[t->n - 1] == '\n' || t->buf[t->n - 1] == '\0'))
 		t->n--;
 	if (!t->n)
@@ -92,6 +96,7 @@ int hook_state(const char *oci_version, const char *id, const char *bundle,
 struct running {
 	pid_t pid;
 	int pidfd, in, out; /* in: its stdin, non-blocking; out: what it prints */
+	int failed;         /* errno of an execve that failed, or EOF */
 	const char *state;
 	size_t left;
 	struct hook_tail tail;
@@ -119,7 +124,7 @@ static char *const *vector(const char **items, size_t n, const char *first)
 }
 
 _noreturn_ static void hook_child(
-	const struct oci_hook *hook, int in, int out, char *const *argv, char *const *envp)
+	const struct oci_hook *hook, const int fds[3], char *const *argv, char *const *envp)
 {
 	sigset_t none;
 	struct sigaction normal = { .sa_handler = SIG_DFL };
@@ -129,17 +134,18 @@ _noreturn_ static void hook_child(
 		sigaction(s, &normal, NULL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0 || chdir("/") < 0)
+	if (dup2(fds[0], 0) == 0 && dup2(fds[1], 1) == 1 && dup2(fds[1], 2) == 2 &&
+		chdir("/") == 0 && close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
+		execve(hook->path, argv, envp);
+	int os = errno;
+	if (write(fds[2], &os, sizeof(os)) < 0)
 		_exit(126);
-	close_range(3, ~0U, 0);
-	execve(hook->path, argv, envp);
-	dprintf(2, "exec %s: %s", hook->path, strerror(errno));
 	_exit(127);
 }
 
 static int hook_fork(const struct oci_hook *hook, struct running *r, struct err *err)
 {
-	int in[2], out[2];
+	int in[2], out[2], failed[2];
 	_free_ char *const *argv = vector(hook->args, hook->n_args, hook->path);
 	_free_ char *const *envp = vector(hook->env, hook->n_env, NULL);
 
@@ -153,10 +159,14 @@ static int hook_fork(const struct oci_hook *hook, struct running *r, struct err 
 		return err_sys(err, errno, "pipe2", "%s", hook->path);
 	_close_ int child_out = out[1];
 	r->out = out[0];
+	if (pipe2(failed, O_CLOEXEC | O_NONBLOCK) < 0)
+		return err_sys(err, errno, "pipe2", "%s", hook->path);
+	_close_ int child_failed = failed[1];
+	r->failed = failed[0];
 	fcntl(r->in, F_SETFL, O_NONBLOCK);
 	r->pid = fork();
 	if (r->pid == 0)
-		hook_child(hook, child_in, child_out, argv, envp);
+		hook_child(hook, (int[]){ child_in, child_out, child_failed }, argv, envp);
 	if (r->pid < 0)
 		return err_sys(err, errno, "fork", "%s", hook->path);
 	r->pidfd = pidfd_open(r->pid, 0);
@@ -201,13 +211,39 @@ static void hook_done(struct running *r)
 {
 	fd_close(r->in);
 	fd_close(r->out);
+	fd_close(r->failed);
 	fd_close(r->pidfd);
+}
+
+/* How it ended, in the words of plan_error for the hooks that init runs. */
+static int verdict(
+	const struct oci_hook *hook, struct running *r, bool late, int status, struct err *err)
+{
+	int os;
+
+	if (late)
+		err_set(err, ERR_TIMEOUT, hook->path,
+			"the hook didn't end within %lld s and was killed",
+			(long long)*hook->timeout);
+	else if (read(r->failed, &os, sizeof(os)) == sizeof(os))
+		return err_sys(err, os, "hook", "%s", hook->path);
+	else if (WIFSIGNALED(status))
+		err_set(err, ERR_SYSTEM, hook->path, "the hook was killed by signal %d",
+			WTERMSIG(status));
+	else if (WEXITSTATUS(status))
+		err_set(err, ERR_SYSTEM, hook->path, "the hook ended with exit status %d",
+			WEXITSTATUS(status));
+	else
+		return 0;
+	hook_tail_explain(&r->tail, r->out, err);
+	return -1;
 }
 
 static int hook_run(const struct oci_hook *hook, const char *state, struct err *err)
 {
 	_cleanup_(hook_done) struct running r = { .in = FD_NONE,
 		.out = FD_NONE,
+		.failed = FD_NONE,
 		.pidfd = FD_NONE,
 		.state = state,
 		.left = strlen(state) };
@@ -224,19 +260,18 @@ static int hook_run(const struct oci_hook *hook, const char *state, struct err *
 		while (waitpid(r.pid, &status, 0) < 0 && errno == EINTR)
 			;
 	sigaction(SIGPIPE, &old, NULL);
-	if (over < 0)
-		return -1;
-	if (over == 1)
-		err_set(err, ERR_TIMEOUT, hook->path, "didn't end within %lld s",
-			(long long)*hook->timeout);
-	else if (WIFSIGNALED(status))
-		err_set(err, ERR_SYSTEM, hook->path, "was killed by signal %d", WTERMSIG(status));
-	else if (WEXITSTATUS(status))
-		err_set(err, ERR_SYSTEM, hook->path, "exit status %d", WEXITSTATUS(status));
-	else
+	return over < 0 ? -1 : verdict(hook, &r, over == 1, status, err);
+}
+
+static int run_nth(const struct oci_hook *list, size_t i, enum oci_hook_kind kind,
+	const char *state, struct err *err)
+{
+	const char *name = oci_hook_kind_name((int)kind);
+
+	log_debug("hook %s #%zu: %s", name, i, list[i].path);
+	if (hook_run(&list[i], state, err) == 0)
 		return 0;
-	hook_tail_explain(&r.tail, r.out, err);
-	return -1;
+	return err_in(err, "hooks.%s[%zu]", name, i);
 }
 
 int hooks_run(
@@ -245,11 +280,25 @@ int hooks_run(
 	size_t n;
 	const struct oci_hook *list = oci_hooks_of(hooks, (int)kind, &n);
 
-	for (size_t i = 0; i < n; i++) {
-		log_debug("hook %s #%zu: %s", oci_hook_kind_name((int)kind), i, list[i].path);
-		if (hook_run(&list[i], state, err) < 0)
-			return err_in(err,
-				"error running %s hook #%zu: ", oci_hook_kind_name((int)kind), i);
-	}
+	for (size_t i = 0; i < n; i++)
+		if (run_nth(list, i, kind, state, err) < 0)
+			return -1;
 	return 0;
+}
+
+void hooks_run_all(
+	const struct oci_hooks *hooks, enum oci_hook_kind kind, const char *state, const char *id)
+{
+	size_t n;
+	const struct oci_hook *list = oci_hooks_of(hooks, (int)kind, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		struct err err = ERR_INIT;
+		char line[1024];
+
+		if (run_nth(list, i, kind, state, &err) == 0)
+			continue;
+		err_line(&err, line, sizeof(line));
+		log_warn("%s: %s", id, line);
+	}
 }

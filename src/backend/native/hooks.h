@@ -34,4 +34,7 @@ int hook_state(const char *oci_version, const char *id, const char *bundle,
 int hooks_run(
 	const struct oci_hooks *, enum oci_hook_kind, const char *state, struct err *) _must_check_;
 
+/* The same, but each failure is a warning in the log and the next hook runs: poststop. */
+void hooks_run_all(const struct oci_hooks *, enum oci_hook_kind, const char *state, const char *id);
+
 #endif

@@ -202,76 +202,6 @@ int native_notify(const struct oci_spec *spec, const struct ctr_record *rec, enu
 	return 0;
 }
 
-/* ---- start ---- */
-
-struct starting {
-	const struct ctr_record *rec;
-	const struct oci_spec *spec;
-};
-
-static int start_notify(void *arg, int listener, pid_t pid, struct err *err)
-{
-	const struct starting *s = arg;
-
-	return native_notify(s->spec, s->rec, CTR_CREATED, listener, pid, err);
-}
-
-static int poststart(
-	const struct ctr_record *rec, const struct oci_spec *spec, int pidfd, struct err *err)
-{
-	_arena_ struct arena *arena = arena_new();
-
-	if (!arena)
-		return err_nomem(err);
-	const char *state = native_state(rec, CTR_RUNNING, rec->pid, arena, err);
-	if (state && hooks_run(spec->hooks, OCI_HOOK_POSTSTART, state, err) == 0)
-		return 0;
-	/* runtime-spec 1.3, lifecycle 10: a failing poststart hook fails start, and the container
-	 * is stopped. */
-	pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
-	return -1;
-}
-
-int native_start(const struct ctr_record *rec, int dir_fd, const struct oci_spec *spec,
-	struct ctr_trace *trace, struct err *err)
-{
-	struct starting arg = { rec, spec };
-	const struct spawn_events events = { .arg = &arg, .notify = start_notify };
-	struct wire_msg failed;
-	_cleanup_(spawned_close) struct spawned s = SPAWNED_INIT;
-	int hook[2] = { FD_NONE, FD_NONE };
-	int r = native_alive(rec, &s.pidfd, NULL, err);
-
-	if (r <= 0)
-		return r < 0 ? -1
-			     : err_set(err, ERR_STATE, NULL,
-				       "cannot start a container that has stopped");
-	s.pid = rec->pid;
-	if (rec->has_start_hooks && pipe2(hook, O_CLOEXEC) < 0)
-		return err_sys(err, errno, "pipe2", "hooks");
-	s.hook_out = hook[0];
-	_close_ int hook_in = hook[1];
-	uint64_t begin = trace ? ctr_trace_now() : 0;
-	s.ctl = gate_start(dir_fd, hook_in, err);
-	if (s.ctl < 0) {
-		if (err->code == ERR_STATE)
-			err_set(err, ERR_STATE, NULL, "cannot start an already running container");
-		return -1;
-	}
-	hook_in = fd_close(hook_in);
-	r = spawn_listen(&s, &events, &failed, err);
-	gate_remove(dir_fd);
-	if (trace)
-		ctr_trace_add(trace, "start", rec->id, (int)getpid(), begin, ctr_trace_now());
-	if (r < 0 && failed.kind == WIRE_ERROR) {
-		native_start_error(rec, dir_fd, &failed, err);
-		hook_tail_explain(&s.tail, s.hook_out, err);
-	}
-	if (r < 0)
-		return -1;
-	return rec->has_start_hooks ? poststart(rec, spec, s.pidfd, err) : 0;
-}
-
 /* ---- signals, pause, update ---- */
 
 static int open_cgroup(const struct ctr_record *rec, struct cgroup *ret, struct err *err)
@@ -452,10 +382,84 @@ static void native_after(const struct ctr_record *rec, const struct oci_spec *sp
 	_arena_ struct arena *arena = arena_new();
 	const char *state = arena ? native_state(rec, CTR_STOPPED, 0, arena, &err) : NULL;
 
-	if (!state || hooks_run(spec->hooks, OCI_HOOK_POSTSTOP, state, &err) == 0)
+	if (state) {
+		hooks_run_all(spec->hooks, OCI_HOOK_POSTSTOP, state, rec->id);
 		return;
+	}
 	err_line(&err, line, sizeof(line));
 	log_warn("%s: %s", rec->id, line);
+}
+
+/* ---- start ---- */
+
+struct starting {
+	const struct ctr_record *rec;
+	const struct oci_spec *spec;
+};
+
+static int start_notify(void *arg, int listener, pid_t pid, struct err *err)
+{
+	const struct starting *s = arg;
+
+	return native_notify(s->spec, s->rec, CTR_CREATED, listener, pid, err);
+}
+
+static int poststart(const struct ctr_record *rec, const struct oci_spec *spec, struct err *err)
+{
+	struct err ignored = ERR_INIT;
+	_arena_ struct arena *arena = arena_new();
+
+	if (!arena)
+		return err_nomem(err);
+	const char *state = native_state(rec, CTR_RUNNING, rec->pid, arena, err);
+	if (state && hooks_run(spec->hooks, OCI_HOOK_POSTSTART, state, err) == 0)
+		return 0;
+	/* runtime-spec 1.3, lifecycle 10: a failing poststart hook fails start, and the container
+	 * is stopped. */
+	if (kill_init(rec, &ignored) < 0 ||
+		(!rec->private_pid_ns && rec->cgroup && kill_cgroup(rec, &ignored) < 0))
+		log_warn("%s: it runs on", rec->id);
+	return -1;
+}
+
+int native_start(const struct ctr_record *rec, int dir_fd, const struct oci_spec *spec,
+	struct ctr_trace *trace, struct err *err)
+{
+	struct starting arg = { rec, spec };
+	const struct spawn_events events = { .arg = &arg, .notify = start_notify };
+	struct wire_msg failed;
+	_cleanup_(spawned_close) struct spawned s = SPAWNED_INIT;
+	int hook[2] = { FD_NONE, FD_NONE };
+	int r = native_alive(rec, &s.pidfd, NULL, err);
+
+	if (r <= 0)
+		return r < 0 ? -1
+			     : err_set(err, ERR_STATE, NULL,
+				       "cannot start a container that has stopped");
+	s.pid = rec->pid;
+	if (rec->has_start_hooks && pipe2(hook, O_CLOEXEC) < 0)
+		return err_sys(err, errno, "pipe2", "hooks");
+	s.hook_out = hook[0];
+	_close_ int hook_in = hook[1];
+	uint64_t begin = trace ? ctr_trace_now() : 0;
+	s.ctl = gate_start(dir_fd, hook_in, err);
+	if (s.ctl < 0) {
+		if (err->code == ERR_STATE)
+			err_set(err, ERR_STATE, NULL, "cannot start an already running container");
+		return -1;
+	}
+	hook_in = fd_close(hook_in);
+	r = spawn_listen(&s, &events, &failed, err);
+	gate_remove(dir_fd);
+	if (trace)
+		ctr_trace_add(trace, "start", rec->id, (int)getpid(), begin, ctr_trace_now());
+	if (r < 0 && failed.kind == WIRE_ERROR) {
+		native_start_error(rec, dir_fd, &failed, err);
+		hook_tail_explain(&s.tail, s.hook_out, err);
+	}
+	if (r < 0)
+		return -1;
+	return rec->has_start_hooks ? poststart(rec, spec, err) : 0;
 }
 
 /* ---- the table ---- */

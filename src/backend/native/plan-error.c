@@ -257,8 +257,8 @@ static int error_hook(
 
 	if (m->err == ETIMEDOUT)
 		return err_set(err, ERR_TIMEOUT, path,
-			"the hook didn't end within %llu ms and was killed",
-			(unsigned long long)s->b);
+			"the hook didn't end within %llu s and was killed",
+			(unsigned long long)s->b / 1000);
 	if (m->err != ECANCELED)
 		return err_sys(err, m->err, "hook", "%s",
 			path); /* not by "execve": it isn't the program */
