@@ -64,13 +64,34 @@ long mount_attach(int mnt, int at, const char *path, int nofollow)
 	return r;
 }
 
+/* What may be mounted in /proc was decided by name; a symlink of the image mustn't lead there. */
+static long check_place(int at, const char *path)
+{
+	static const char proc[] = "/proc";
+	struct statfs fs;
+	size_t n = 0;
+	long r;
+
+	while (proc[n] && proc[n] == path[n])
+		n++;
+	if (!proc[n] && (!path[n] || path[n] == '/'))
+		return 0;
+	r = SYS2(fstatfs, at, &fs);
+	if (r < 0 || fs.f_type != PROC_SUPER_MAGIC)
+		return r;
+	say("it lies inside /proc: a symlink of the root filesystem leads there");
+	return fail(__NR_move_mount, EXDEV);
+}
+
 static long attach_for(int mnt, const char *path, const struct wire_step *s)
 {
 	long at = target_for(path, s), r;
 
 	if (at < 0)
 		return at;
-	r = mount_attach(mnt, (int)at, path, target_nofollow(path, s));
+	r = check_place((int)at, path);
+	if (r == 0)
+		r = mount_attach(mnt, (int)at, path, target_nofollow(path, s));
 	close_fd((int)at);
 	return r;
 }

@@ -124,4 +124,48 @@ def start_names_the_step_that_failed_whatever_create_was_told(box):
         box.call('start', id).fails(1, 'process.args[0]: execve(/bin/program)')
 
 
+# -- places of the image --------------------------------------------------------------------------------
+
+def a_symlink_of_the_image_leads_no_mount_into_proc(box):
+    rootfs = box.rootfs()
+    source = os.path.join(box.folder, 'volume')
+    os.mkdir(source)
+    os.symlink('/proc', os.path.join(rootfs, 'data'))
+    os.symlink('proc', os.path.join(rootfs, 'more'))
+    for mount in ({'destination': '/data', 'type': 'bind', 'source': source, 'options': ['rbind']},
+                  {'destination': '/data/sys', 'type': 'tmpfs', 'source': 'tmpfs'},
+                  {'destination': '/more/1', 'type': 'tmpfs', 'source': 'tmpfs', 'options': ['tmpcopyup']}):
+        def edit(config, mount=mount):
+            config['mounts'].append(mount)
+        result = box.run('true', edit, rootfs=rootfs)
+        if result.status == 0:
+            fail('%s was mounted' % mount['destination'])
+        has(result.err, 'mounts[7]')
+
+
+# -- exec -----------------------------------------------------------------------------------------------
+
+def exec_reaches_a_container_that_manages_its_own_cgroups(box):
+    box.start()
+    pid = box.state()['pid']
+    with open('/proc/%d/cgroup' % pid, encoding='utf-8') as f:
+        path = [line.strip()[3:] for line in f if line.startswith('0::')][0]
+    os.mkdir(cgroup_mount() + path + '/init.scope')
+    with open(cgroup_mount() + path + '/init.scope/cgroup.procs', 'w', encoding='utf-8') as f:
+        f.write(str(pid))
+    with open(cgroup_mount() + '/cgroup.controllers', encoding='utf-8') as f:
+        domain = [c for c in f.read().split() if c in ('hugetlb', 'memory', 'io', 'rdma')]
+    if not domain:
+        skip('no controller to be passed on')
+    at = cgroup_mount()
+    for part in path.split('/'):
+        at = os.path.join(at, part)
+        try:
+            with open(os.path.join(at, 'cgroup.subtree_control'), 'w', encoding='utf-8') as f:
+                f.write('+' + domain[0])
+        except OSError as e:
+            skip('%s: %s' % (at, e))
+    has(box.exec('cat', '/proc/self/cgroup').ok().out, '0::/init.scope')
+
+
 main(globals())

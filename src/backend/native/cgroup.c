@@ -342,6 +342,19 @@ int cgroup_holds(const char *path, pid_t pid, struct err *err)
 	return strncmp(of, path, n) == 0 && (of[n] == '\0' || of[n] == '/');
 }
 
+int cgroup_open_of(const char *path, pid_t pid, struct cgroup *ret, struct err *err)
+{
+	char of[PATH_MAX];
+	size_t n = strlen(path);
+	int r = path_of_pid(pid, of, err);
+
+	if (r <= 0)
+		return r;
+	if (strncmp(of, path, n) != 0 || of[n] != '/')
+		return 0;
+	return cgroup_open(of, ret, err) < 0 ? -1 : 1;
+}
+
 int cgroup_delegate(const struct cgroup *cg, uint32_t uid, uint32_t gid, struct err *err)
 {
 	char list[CGROUP_FILE_MAX], name[PATH_MAX];

@@ -62,6 +62,9 @@ int cgroup_create(const char *path, const struct oci_resources *, struct cgroup 
 /* Opens an existing one. ERR_NOT_FOUND when it isn't there. */
 int cgroup_open(const char *path, struct cgroup *ret, struct err *) _must_check_;
 
+/* Opens the one that a process is in, if that lies beneath `path`. 1, 0 when it doesn't, -1. */
+int cgroup_open_of(const char *path, pid_t pid, struct cgroup *ret, struct err *) _must_check_;
+
 /* Says whose group it is, in an attribute that no container can set. Where the host keeps none for
  * us, nothing is marked, and cgroup_is_owned() believes the path. */
 int cgroup_claim(const struct cgroup *, const char *owner, struct err *) _must_check_;

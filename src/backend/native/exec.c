@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -145,6 +146,30 @@ static int on_ready(void *arg, pid_t pid, struct err *err)
 	return native_parent_attributes(x->ex->process, pid, err);
 }
 
+/*
+ * A container that manages cgroups of its own (an init system, another engine) has moved its
+ * processes further down, and none can be put into the group itself any more. Then the new one
+ * joins the container's init.
+ */
+static int join_init_cgroup(struct execution *x, struct err *err)
+{
+	struct err ignored = ERR_INIT;
+	struct cgroup deeper = CGROUP_INIT;
+
+	if (err->os != EBUSY || x->cgroup.fd < 0 || x->ex->sub_cgroup)
+		return 0;
+	if (cgroup_open_of(x->rec->cgroup, x->rec->pid, &deeper, &ignored) <= 0)
+		return 0;
+	/* Its number still means it. */
+	if (pidfd_send_signal(x->target, 0, NULL, 0) < 0) {
+		cgroup_close(&deeper);
+		return 0;
+	}
+	cgroup_close(&x->cgroup);
+	x->cgroup = deeper;
+	return 1;
+}
+
 static int step_spawn(struct execution *x, struct err *err)
 {
 	const struct spawn_events events = {
@@ -154,7 +179,11 @@ static int step_spawn(struct execution *x, struct err *err)
 
 	if (prepare_sources(&x->plan, x->target, FD_NONE, &x->sources, err) < 0)
 		return -1;
-	if (spawn(&x->plan, &x->sources, x->cgroup.fd, &events, x->ex->trace, &x->process, err) < 0)
+	int r = spawn(&x->plan, &x->sources, x->cgroup.fd, &events, x->ex->trace, &x->process, err);
+	if (r < 0 && join_init_cgroup(x, err) == 1)
+		r = spawn(&x->plan, &x->sources, x->cgroup.fd, &events, x->ex->trace, &x->process,
+			err);
+	if (r < 0)
 		return -1;
 	if (spawn_finish(&x->plan, &x->process, &events, err) < 0)
 		return -1;
