@@ -57,7 +57,4 @@ compile_stage process_vectors, process_home, process_make_cwd, process_try_cwd, 
 	process_find, process_ready, process_gate, process_filter, process_exec;
 compile_stage hooks_runtime, hooks_create_container, hooks_start_container;
 
-/* net-message.c: RTM_NEWLINK that brings "lo" up, in the arena. NULL when memory is out. */
-const void *net_message_loopback(struct arena *, size_t *ret_size);
-
 #endif

@@ -16,6 +16,7 @@
  * A time namespace is entered by the parent before the clone in each of them.
  */
 #include "backend/native/compile.h"
+#include "backend/native/net-message.h"
 #include "base/sys.h"
 #include "model/oci.h"
 
@@ -138,13 +139,11 @@ int namespaces_exec(struct compile *c, struct err *err)
 
 int namespaces_loopback(struct compile *c, struct err *err)
 {
-	size_t n = 0;
-
 	if (!(c->fresh & CLONE_NEWNET))
 		return 0;
 	struct plan_step *s = plan_step(c->plan, OP_NETLINK, NULL);
-	s->s1 = net_message_loopback(c->plan->arena, &n);
-	s->a = s->n1 = n;
+	s->s1 = (const char *)net_message_loopback;
+	s->a = s->n1 = NET_MESSAGE_LOOPBACK;
 	s->b = 1;
 	return 0;
 }

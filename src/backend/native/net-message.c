@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The only user of libmnl: messages to rtnetlink that init sends as they are. */
-#include "backend/native/compile.h"
-
+/*
+ * The only user of libmnl, and run while ctrctl is built: writes the messages to rtnetlink that
+ * init sends as they are, as C arrays. They are the same for every container, so ctrctl needs no
+ * libmnl.
+ */
 #include <libmnl/libmnl.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
-#include <string.h>
+#include <stdio.h>
 
 enum { LOOPBACK_INDEX = 1 }; /* in every network namespace */
 
-const void *net_message_loopback(struct arena *a, size_t *ret_size)
+static const struct nlmsghdr *loopback(char *buf)
 {
-	_Alignas(struct nlmsghdr) char buf[128] = { 0 };
 	struct nlmsghdr *head = mnl_nlmsg_put_header(buf);
 	struct ifinfomsg *info = mnl_nlmsg_put_extra_header(head, sizeof(*info));
 
@@ -22,9 +23,20 @@ const void *net_message_loopback(struct arena *a, size_t *ret_size)
 	info->ifi_index = LOOPBACK_INDEX;
 	info->ifi_flags = IFF_UP;
 	info->ifi_change = IFF_UP;
-	void *message = arena_alloc(a, head->nlmsg_len);
-	if (message)
-		memcpy(message, buf, head->nlmsg_len);
-	*ret_size = head->nlmsg_len;
-	return message;
+	return head;
+}
+
+int main(void)
+{
+	_Alignas(struct nlmsghdr) char buf[128] = { 0 };
+	const struct nlmsghdr *head = loopback(buf);
+
+	printf("/* Made by net-message.c. */\n#include \"backend/native/net-message.h\"\n\n"
+	       "const unsigned char net_message_loopback[NET_MESSAGE_LOOPBACK]"
+	       " __attribute__((aligned(4))) = {\n\t");
+	for (unsigned i = 0; i < head->nlmsg_len; i++)
+		printf("%d,", (unsigned char)buf[i]);
+	printf("\n};\n_Static_assert(NET_MESSAGE_LOOPBACK == %u, \"its size\");\n",
+		head->nlmsg_len);
+	return 0;
 }

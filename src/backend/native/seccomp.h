@@ -30,8 +30,8 @@ int seccomp_build(const struct oci_seccomp *, struct arena *, struct seccomp_fil
 	struct err *) _must_check_;
 
 /* The same by way of a cache of compiled filters beneath cache_fd (0700 folder; -1: no cache),
- * keyed by the profile, this build's emitter, libseccomp's version, kernel release and
- * architecture. A damaged entry is rebuilt, a missing one written. */
+ * keyed by the profile, this build with its libseccomp, kernel release and architecture. A damaged
+ * entry is rebuilt, a missing one written. */
 int seccomp_get(const struct oci_seccomp *, int cache_fd, struct arena *,
 	struct seccomp_filter *ret, struct err *) _must_check_;
 

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Compiled filters on disk: one file per profile, its name the hash of the profile. An entry
- * carries its own key, the libseccomp it was made with, and a checksum; whatever doesn't fit is
- * made again. libseccomp is not part of the key, because a hit must not look for the library: the
- * entry names the file it was made with, and is good as long as that file has not changed (one
- * stat). So an upgrade makes all filters anew.
+ * Compiled filters on disk: one file per profile. An entry carries its whole key, that is, all that
+ * decides about the filter: the profile, the build that made it (its sources and its libseccomp),
+ * the kernel's release, the architecture. A hit is a comparison of the keys, byte by byte, so that
+ * no choice of a profile can make one pass for another; the hash that names the file needn't be
+ * strong. Whatever doesn't fit is made again.
  */
+#include "backend/native/seccomp-build.h"
 #include "backend/native/seccomp_int.h"
 
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/path.h"
-#include "base/sha256.h"
+#include "base/str.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -19,49 +20,49 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#define MAGIC "ctrscmp1"
+#define MAGIC "ctrscmp2"
+
+enum { WORD = sizeof(uint64_t) };
 
 struct entry {
 	char magic[8];
-	uint64_t n; /* instructions */
-	char key[64];
-	uint64_t lib[4]; /* device, inode, size, mtime in ns of the file below */
-	char lib_path[256];
+	uint64_t n;     /* instructions */
+	uint64_t n_key; /* bytes, a multiple of WORD */
 	uint64_t sum;
-	struct sock_filter insns[];
+	struct sock_filter insns[]; /* and the key behind them */
 };
 
-_Static_assert(sizeof(struct entry) % 8 == 0 && sizeof(struct sock_filter) == 8,
-	"summed by words of 8 bytes");
+_Static_assert(
+	sizeof(struct entry) % WORD == 0 && sizeof(struct sock_filter) == WORD, "summed by words");
 
 /* ---- key ---- */
 
-static void add_u64(struct sha256 *h, uint64_t v)
+static void add_u64(struct str *h, uint64_t v)
 {
-	sha256_add(h, &v, sizeof(v));
+	str_addn(h, &v, sizeof(v));
 }
 
-static void add_str(struct sha256 *h, const char *s)
+static void add_str(struct str *h, const char *s)
 {
 	add_u64(h, s ? strlen(s) + 1 : 0);
 	if (s)
-		sha256_add(h, s, strlen(s));
+		str_addn(h, s, strlen(s));
 }
 
 /* Many short ones: the NUL tells them apart. */
-static void add_names(struct sha256 *h, const char *const *names, size_t n)
+static void add_names(struct str *h, const char *const *names, size_t n)
 {
 	add_u64(h, n);
 	for (size_t i = 0; i < n; i++)
-		sha256_add(h, names[i], strlen(names[i]) + 1);
+		str_addn(h, names[i], strlen(names[i]) + 1);
 }
 
-static void add_opt(struct sha256 *h, const uint32_t *v)
+static void add_opt(struct str *h, const uint32_t *v)
 {
 	add_u64(h, v ? (uint64_t)*v + 1 : 0);
 }
 
-static void add_rule(struct sha256 *h, const struct oci_seccomp_rule *rule)
+static void add_rule(struct str *h, const struct oci_seccomp_rule *rule)
 {
 	add_names(h, rule->names, rule->n_names);
 	add_u64(h, (uint64_t)rule->action);
@@ -77,29 +78,28 @@ static void add_rule(struct sha256 *h, const struct oci_seccomp_rule *rule)
 	}
 }
 
-void seccomp_cache_key(const struct oci_seccomp *s, const char *release, char ret[65])
+int seccomp_cache_key(const struct oci_seccomp *s, const char *build, const char *release,
+	struct str *h, struct err *err)
 {
-	unsigned char digest[SHA256_SIZE];
-	struct sha256 h;
+	static const char zeros[WORD];
 
-	sha256_init(&h);
-	add_u64(&h, SECCOMP_EMITTER);
-	add_str(&h, seccomp_arch_own()->name);
-	add_str(&h, release);
-	add_u64(&h, (uint64_t)s->default_action);
-	add_opt(&h, s->default_errno_ret);
-	add_names(&h, s->architectures, s->n_architectures);
-	add_u64(&h, s->has_flags);
-	add_u64(&h, s->n_flags);
+	add_str(h, build);
+	add_str(h, seccomp_arch_own()->name);
+	add_str(h, release);
+	add_u64(h, (uint64_t)s->default_action);
+	add_opt(h, s->default_errno_ret);
+	add_names(h, s->architectures, s->n_architectures);
+	add_u64(h, s->has_flags);
+	add_u64(h, s->n_flags);
 	for (size_t i = 0; i < s->n_flags; i++)
-		add_u64(&h, (uint64_t)s->flags[i]);
-	add_str(&h, s->listener_path);
-	add_str(&h, s->listener_metadata);
-	add_u64(&h, s->n_syscalls);
+		add_u64(h, (uint64_t)s->flags[i]);
+	add_str(h, s->listener_path);
+	add_str(h, s->listener_metadata);
+	add_u64(h, s->n_syscalls);
 	for (size_t i = 0; i < s->n_syscalls; i++)
-		add_rule(&h, &s->syscalls[i]);
-	sha256_done(&h, digest);
-	sha256_hex(digest, ret);
+		add_rule(h, &s->syscalls[i]);
+	str_addn(h, zeros, (WORD - h->n % WORD) % WORD);
+	return str_ok(h, err);
 }
 
 /* ---- entries ---- */
@@ -122,65 +122,59 @@ static uint64_t entry_sum(const struct entry *e)
 {
 	uint64_t sum = sum_words(1, e, offsetof(struct entry, sum));
 
-	return sum_words(sum, e->insns, e->n * sizeof(e->insns[0]));
+	return sum_words(sum, e->insns, e->n * sizeof(e->insns[0]) + e->n_key);
 }
 
-static int stamp(const char *path, uint64_t ret[4])
+static size_t entry_size(size_t n, size_t n_key)
 {
-	struct stat st;
+	return sizeof(struct entry) + n * sizeof(struct sock_filter) + n_key;
+}
 
-	if (stat(path, &st) < 0)
-		return -1;
-	ret[0] = st.st_dev;
-	ret[1] = st.st_ino;
-	ret[2] = (uint64_t)st.st_size;
-	ret[3] = (uint64_t)st.st_mtim.tv_sec * 1000000000U + (uint64_t)st.st_mtim.tv_nsec;
-	return 0;
+void seccomp_cache_name(const struct str *key, char ret[SECCOMP_CACHE_NAME])
+{
+	snprintf(ret, SECCOMP_CACHE_NAME, "%016llx",
+		(unsigned long long)sum_words(1, key->p, key->n));
 }
 
 /* Why an entry can't be used, or NULL. */
-static const char *entry_fault(const struct entry *e, size_t size, const char *key)
+static const char *entry_fault(const struct entry *e, size_t size, const struct str *key)
 {
-	uint64_t lib[4];
-
 	if (memcmp(e->magic, MAGIC, sizeof(e->magic)) != 0 || e->n == 0 || e->n > BPF_MAXINSNS ||
-		size != sizeof(*e) + e->n * sizeof(e->insns[0]) || entry_sum(e) != e->sum)
+		e->n_key > size || size != entry_size(e->n, e->n_key) || entry_sum(e) != e->sum)
 		return "is damaged";
-	if (memcmp(e->key, key, sizeof(e->key)) != 0)
+	if (e->n_key != key->n || memcmp(e->insns + e->n, key->p, key->n) != 0)
 		return "belongs to another profile";
-	if (e->lib_path[sizeof(e->lib_path) - 1] || stamp(e->lib_path, lib) < 0 ||
-		memcmp(lib, e->lib, sizeof(lib)) != 0)
-		return "was made with another libseccomp";
 	return NULL;
 }
 
 /* 1: taken from the cache, 0: not there or not usable. */
 static int entry_read(
-	int cache_fd, const char *key, struct arena *arena, struct seccomp_filter *filter)
+	int cache_fd, const struct str *key, struct arena *arena, struct seccomp_filter *filter)
 {
-	char name[sizeof(SECCOMP_CACHE_FOLDER) + 1 + 64];
+	char name[SECCOMP_CACHE_NAME], path[sizeof(SECCOMP_CACHE_FOLDER) + SECCOMP_CACHE_NAME];
 	struct err ignored = ERR_INIT;
 	const char *fault = NULL;
 	struct entry *e;
 	struct stat st;
 
-	snprintf(name, sizeof(name), SECCOMP_CACHE_FOLDER "/%s", key);
+	seccomp_cache_name(key, name);
+	snprintf(path, sizeof(path), SECCOMP_CACHE_FOLDER "/%s", name);
 	_close_ int fd =
-		path_open_beneath(cache_fd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, &ignored);
+		path_open_beneath(cache_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, &ignored);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return 0;
 	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 07777) != 0600)
 		fault = "has another owner or mode than the cache gives";
-	else if ((size_t)st.st_size < sizeof(*e) ||
-		 (size_t)st.st_size > sizeof(*e) + BPF_MAXINSNS * sizeof(e->insns[0]))
-		fault = "is damaged";
+	else if ((size_t)st.st_size < entry_size(1, key->n) ||
+		 (size_t)st.st_size > entry_size(BPF_MAXINSNS, key->n))
+		fault = "is damaged or belongs to another profile";
 	e = fault ? NULL : arena_alloc(arena, (size_t)st.st_size);
 	if (e)
 		fault = read(fd, e, (size_t)st.st_size) == st.st_size
 				? entry_fault(e, (size_t)st.st_size, key)
 				: "is cut short";
 	if (fault)
-		log_debug("seccomp: the cached filter %s %s: made again", name, fault);
+		log_debug("seccomp: the cached filter %s %s: made again", path, fault);
 	if (!e || fault)
 		return 0;
 	filter->insns = e->insns;
@@ -243,53 +237,51 @@ static int folder_open(int cache_fd, struct err *err)
 	return fd_take(&fd);
 }
 
-static int entry_write(int cache_fd, const char *key, const struct seccomp_lib *lib,
-	const struct seccomp_filter *filter, struct arena *arena, struct err *err)
+static int entry_write(int cache_fd, const struct str *key, const struct seccomp_filter *filter,
+	struct arena *arena, struct err *err)
 {
-	size_t size = sizeof(struct entry) + filter->n * sizeof(filter->insns[0]);
-	const char *path = seccomp_lib_file(lib);
+	size_t size = entry_size(filter->n, key->n);
 	struct entry *e = arena_alloc(arena, size);
+	char name[SECCOMP_CACHE_NAME];
 
 	if (!e)
 		return err_nomem(err);
-	if (!path || strlen(path) >= sizeof(e->lib_path) || stamp(path, e->lib) < 0)
-		return err_set(err, ERR_UNSUPPORTED, path, "can't be recorded");
 	_close_ int folder = folder_open(cache_fd, err);
 	if (folder < 0 || prune(folder, err) < 0)
 		return -1;
 	memcpy(e->magic, MAGIC, sizeof(e->magic));
 	e->n = filter->n;
-	memcpy(e->key, key, sizeof(e->key));
-	memcpy(e->lib_path, path, strlen(path));
+	e->n_key = key->n;
 	memcpy(e->insns, filter->insns, filter->n * sizeof(filter->insns[0]));
+	memcpy(e->insns + filter->n, key->p, key->n);
 	e->sum = entry_sum(e);
-	return file_replace(folder, key, e, size, 0600, err);
+	seccomp_cache_name(key, name);
+	return file_replace(folder, name, e, size, 0600, err);
 }
 
 int seccomp_get(const struct oci_seccomp *s, int cache_fd, struct arena *arena,
 	struct seccomp_filter *ret, struct err *err)
 {
-	_seccomp_lib_ struct seccomp_lib *lib = NULL;
 	struct seccomp_filter filter = { 0 };
 	struct err note = ERR_INIT;
 	struct utsname uts;
-	char key[SHA256_HEX_SIZE], line[512];
+	_str_ struct str key = { 0 };
+	char line[512];
 
 	if (seccomp_check(s, err) < 0 || seccomp_kernel_check(s, &filter, err) < 0)
 		return -1;
 	if (uname(&uts) < 0)
 		return err_sys(err, errno, "uname", "kernel release");
-	seccomp_cache_key(s, uts.release, key);
-	if (cache_fd >= 0 && entry_read(cache_fd, key, arena, &filter)) {
+	if (seccomp_cache_key(s, SECCOMP_BUILD, uts.release, &key, err) < 0)
+		return -1;
+	if (cache_fd >= 0 && entry_read(cache_fd, &key, arena, &filter)) {
 		*ret = filter;
 		return 0;
 	}
-	lib = seccomp_lib_open(err);
-	if (!lib || seccomp_compile(
-			    s, seccomp_arch_own(), lib, arena, &filter.insns, &filter.n, err) < 0)
+	if (seccomp_compile(s, seccomp_arch_own(), arena, &filter.insns, &filter.n, err) < 0)
 		return -1;
 	/* A filter that can't be kept is as good as one that can. */
-	if (cache_fd >= 0 && entry_write(cache_fd, key, lib, &filter, arena, &note) < 0) {
+	if (cache_fd >= 0 && entry_write(cache_fd, &key, &filter, arena, &note) < 0) {
 		err_line(&note, line, sizeof(line));
 		log_debug("seccomp: the filter isn't cached: %s", line);
 	}

@@ -236,14 +236,11 @@ int seccomp_kernel_check(
 int seccomp_build(const struct oci_seccomp *s, struct arena *arena, struct seccomp_filter *ret,
 	struct err *err)
 {
-	_seccomp_lib_ struct seccomp_lib *lib = NULL;
 	struct seccomp_filter filter = { 0 };
 
 	if (seccomp_check(s, err) < 0 || seccomp_kernel_check(s, &filter, err) < 0)
 		return -1;
-	lib = seccomp_lib_open(err);
-	if (!lib || seccomp_compile(
-			    s, seccomp_arch_own(), lib, arena, &filter.insns, &filter.n, err) < 0)
+	if (seccomp_compile(s, seccomp_arch_own(), arena, &filter.insns, &filter.n, err) < 0)
 		return -1;
 	*ret = filter;
 	return 0;

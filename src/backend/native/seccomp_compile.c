@@ -52,7 +52,6 @@ struct use {
 
 struct compiler {
 	const struct oci_seccomp *profile;
-	const struct seccomp_lib *lib;
 	struct arena *arena;
 	const struct seccomp_arch *native;
 	uint32_t default_ret;
@@ -84,15 +83,14 @@ static bool is_multiplexed(const char *name)
 
 static bool has_multiplexer(const struct compiler *c, const struct seccomp_arch *arch)
 {
-	return seccomp_lib_number(c->lib, arch, "socketcall") >= 0 ||
-	       seccomp_lib_number(c->lib, arch, "ipc") >= 0;
+	return seccomp_lib_number(arch, "socketcall") >= 0 || seccomp_lib_number(arch, "ipc") >= 0;
 }
 
 /* The kernel can't meet an architecture of the other byte order. */
 static bool is_possible(const struct compiler *c, const struct seccomp_arch *arch)
 {
 	return (arch->token & 0x40000000) == (c->native->token & 0x40000000) &&
-	       seccomp_lib_number(c->lib, arch, "read") != SECCOMP_NR_UNKNOWN;
+	       seccomp_lib_number(arch, "read") != SECCOMP_NR_UNKNOWN;
 }
 
 static void add_part(struct compiler *c, const struct seccomp_arch *arch)
@@ -104,7 +102,7 @@ static void add_part(struct compiler *c, const struct seccomp_arch *arch)
 	if (!is_possible(c, arch)) {
 		log_debug(
 			"seccomp: %s doesn't exist on this machine or for libseccomp %s, so it needs no rules",
-			arch->name, seccomp_lib_version(c->lib));
+			arch->name, seccomp_lib_version());
 		return;
 	}
 	c->parts[c->n_parts++].arch = arch;
@@ -125,13 +123,12 @@ static int check_unknown(const struct compiler *c, size_t i, const char *name, s
 	if (seccomp_permits(c->profile->default_action) && !seccomp_permits(rule->action)) {
 		err_set(err, ERR_UNSUPPORTED, name,
 			"libseccomp %s doesn't know this call, so it would be allowed in spite of the rule",
-			seccomp_lib_version(c->lib));
+			seccomp_lib_version());
 		err_hint(err,
 			"a newer libseccomp may know it; otherwise take the name out of the profile");
 		return err_in(err, "syscalls[%zu]", i);
 	}
-	log_debug("seccomp: libseccomp %s doesn't know %s: skipped", seccomp_lib_version(c->lib),
-		name);
+	log_debug("seccomp: libseccomp %s doesn't know %s: skipped", seccomp_lib_version(), name);
 	return 0;
 }
 
@@ -141,8 +138,7 @@ static int check_names(const struct compiler *c, struct err *err)
 		const struct oci_seccomp_rule *rule = &c->profile->syscalls[i];
 
 		for (size_t k = 0; k < rule->n_names; k++) {
-			if (seccomp_lib_number(c->lib, c->native, rule->names[k]) ==
-					SECCOMP_NR_UNKNOWN &&
+			if (seccomp_lib_number(c->native, rule->names[k]) == SECCOMP_NR_UNKNOWN &&
 				check_unknown(c, i, rule->names[k], err) < 0)
 				return -1;
 		}
@@ -171,7 +167,7 @@ static size_t resolve(const struct compiler *c, struct part *part, struct use *u
 
 		for (size_t k = 0; k < rule->n_names; k++) {
 			const char *name = rule->names[k];
-			int nr = seccomp_lib_number(c->lib, part->arch, name);
+			int nr = seccomp_lib_number(part->arch, name);
 			bool shared = mux && nr != SECCOMP_NR_UNKNOWN && is_multiplexed(name);
 
 			if (nr > 0 && (uint32_t)nr > part->last)
@@ -269,7 +265,7 @@ static int find_calls(const struct compiler *c, struct part *part, struct err *e
 		if (bpf_follow(d->insns, d->n, part->arch->audit, nrs[i], &out) < 0)
 			return err_set(err, ERR_INTERNAL, "seccomp",
 				"libseccomp %s wrote an instruction that isn't known",
-				seccomp_lib_version(c->lib));
+				seccomp_lib_version());
 		if (out.known && out.value == c->default_ret)
 			continue;
 		calls[part->n++] = (struct call){ .nr = nrs[i],
@@ -296,8 +292,8 @@ static int settle_hard(const struct compiler *c, struct part *part, const struct
 			.n_args = rule->n_args,
 			.index = uses[i].rule };
 	}
-	if (seccomp_lib_compile(c->lib, part->arch, c->default_ret, rules, n, c->arena,
-		    &part->donor.insns, &part->donor.n, err) < 0)
+	if (seccomp_lib_compile(part->arch, c->default_ret, rules, n, c->arena, &part->donor.insns,
+		    &part->donor.n, err) < 0)
 		return -1;
 	part->donor.map = arena_array(c->arena, part->donor.n, sizeof(*part->donor.map));
 	if (!part->donor.map)
@@ -476,7 +472,7 @@ static unsigned emit_section(
 		if (!runs[i].at) {
 			err_set(err, ERR_INTERNAL, "seccomp",
 				"libseccomp %s wrote an instruction that isn't known",
-				seccomp_lib_version(c->lib));
+				seccomp_lib_version());
 			return 0;
 		}
 	}
@@ -530,11 +526,9 @@ static int emit_all(struct compiler *c, struct bpf_asm *a, struct err *err)
 }
 
 int seccomp_compile(const struct oci_seccomp *profile, const struct seccomp_arch *native,
-	const struct seccomp_lib *lib, struct arena *arena, const struct sock_filter **ret,
-	size_t *ret_n, struct err *err)
+	struct arena *arena, const struct sock_filter **ret, size_t *ret_n, struct err *err)
 {
 	struct compiler c = { .profile = profile,
-		.lib = lib,
 		.arena = arena,
 		.native = native,
 		.default_ret = seccomp_ret(profile->default_action, profile->default_errno_ret),

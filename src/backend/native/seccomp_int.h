@@ -5,13 +5,10 @@
 #define NATIVE_SECCOMP_INT_H
 
 #include "backend/native/seccomp.h"
+#include "base/str.h"
 
 #include <linux/bpf_common.h>
 #include <linux/seccomp.h>
-
-/* Raised by one with every change that makes another program of the same profile: part of the
- * cache's key. */
-#define SECCOMP_EMITTER 1
 
 /* ---- actions (seccomp_check.c) ---- */
 
@@ -39,28 +36,14 @@ bool seccomp_arch_is_s390(const struct seccomp_arch *);
 
 /* ---- libseccomp (seccomp_lib.c, the only file that includes its header) ---- */
 
-struct seccomp_lib;
-
-/* Loads the library. NULL with ERR_UNSUPPORTED when it isn't installed. */
-struct seccomp_lib *seccomp_lib_open(struct err *) _must_check_;
-struct seccomp_lib *seccomp_lib_close(struct seccomp_lib *);
-static inline void seccomp_lib_close_p(struct seccomp_lib **lib)
-{
-	seccomp_lib_close(*lib);
-}
-#define _seccomp_lib_ _cleanup_(seccomp_lib_close_p)
-
 /* "2.5.4". */
-const char *seccomp_lib_version(const struct seccomp_lib *);
-
-/* The file that was loaded, or NULL when the linker doesn't say. */
-const char *seccomp_lib_file(const struct seccomp_lib *);
+const char *seccomp_lib_version(void);
 
 /* The number of a call. Negative numbers are libseccomp's own: the call doesn't exist by itself on
  * this architecture. */
 #define SECCOMP_NR_UNKNOWN \
 	(-1) /* the library has never heard of the call, or of the architecture */
-int seccomp_lib_number(const struct seccomp_lib *, const struct seccomp_arch *, const char *name);
+int seccomp_lib_number(const struct seccomp_arch *, const char *name);
 
 struct seccomp_lib_rule {
 	const char *name;
@@ -73,9 +56,9 @@ struct seccomp_lib_rule {
 
 /* Lets the library itself build the filter of some rules for one architecture; the program is in
  * the arena. */
-int seccomp_lib_compile(const struct seccomp_lib *, const struct seccomp_arch *,
-	uint32_t default_ret, const struct seccomp_lib_rule *, size_t n, struct arena *,
-	const struct sock_filter **ret, size_t *ret_n, struct err *) _must_check_;
+int seccomp_lib_compile(const struct seccomp_arch *, uint32_t default_ret,
+	const struct seccomp_lib_rule *, size_t n, struct arena *, const struct sock_filter **ret,
+	size_t *ret_n, struct err *) _must_check_;
 
 /* ---- assembler (seccomp_bpf.c) ---- */
 
@@ -128,9 +111,8 @@ unsigned bpf_graft(
 
 /* The program of a profile as it has to be on a machine of architecture `native`; instructions in
  * the arena. */
-int seccomp_compile(const struct oci_seccomp *, const struct seccomp_arch *native,
-	const struct seccomp_lib *, struct arena *, const struct sock_filter **ret, size_t *ret_n,
-	struct err *) _must_check_;
+int seccomp_compile(const struct oci_seccomp *, const struct seccomp_arch *native, struct arena *,
+	const struct sock_filter **ret, size_t *ret_n, struct err *) _must_check_;
 
 /* The flags for seccomp(2), after asking the kernel for them and for the actions. */
 int seccomp_kernel_check(
@@ -141,7 +123,14 @@ int seccomp_kernel_check(
 #define SECCOMP_CACHE_FOLDER  "seccomp"
 #define SECCOMP_CACHE_ENTRIES 64
 
-/* The key of a profile: 64 hex digits, the name of its entry. */
-void seccomp_cache_key(const struct oci_seccomp *, const char *release, char ret[65]);
+#define SECCOMP_CACHE_NAME 17 /* bytes of an entry's name, with the NUL */
+
+/* Adds to an empty text all that decides about the filter: no two different profiles, builds or
+ * releases of the kernel give the same bytes. */
+int seccomp_cache_key(const struct oci_seccomp *, const char *build, const char *release,
+	struct str *ret, struct err *) _must_check_;
+
+/* The file of a key. */
+void seccomp_cache_name(const struct str *key, char ret[SECCOMP_CACHE_NAME]);
 
 #endif

@@ -202,12 +202,11 @@ static size_t compare(
 {
 	_arena_ struct arena *arena = arena_new();
 	struct err err = ERR_INIT;
-	_seccomp_lib_ struct seccomp_lib *lib = seccomp_lib_open(&err);
 	struct comparison c = {
 		.profile = s, .native = seccomp_arch_find(native), .vectors = vectors, .seed = seed
 	};
 	int theirs = 0;
-	int own = seccomp_compile(s, c.native, lib, arena, &c.own.insns, &c.own.n, &err);
+	int own = seccomp_compile(s, c.native, arena, &c.own.insns, &c.own.n, &err);
 
 	for (size_t a = 0; a < ARRAY_SIZE(audits) && theirs == 0; a++)
 		theirs =
@@ -302,15 +301,13 @@ Test(seccomp, a_missing_call_takes_nothing_from_the_others)
 	_arena_ struct arena *arena = arena_new();
 	struct oci_seccomp *s = profile_new(arena, OCI_ACT_ALLOW, archs);
 	struct err err = ERR_INIT;
-	_seccomp_lib_ struct seccomp_lib *lib = seccomp_lib_open(&err);
 	const struct seccomp_data d = { .nr = 39, .arch = AUDIT_ARCH_AARCH64, .args = { 0, 1 } };
 	struct program p = { 0 };
 
 	profile_arg(arena, profile_rule(arena, s, "umount", OCI_ACT_ERRNO), 0, OCI_CMP_EQ, 7, 0);
 	profile_arg(arena, profile_rule(arena, s, "umount2", OCI_ACT_ERRNO), 1, OCI_CMP_EQ, 1, 0);
 	cr_assert_eq(
-		seccomp_compile(s, seccomp_arch_find(archs[0]), lib, arena, &p.insns, &p.n, &err),
-		0);
+		seccomp_compile(s, seccomp_arch_find(archs[0]), arena, &p.insns, &p.n, &err), 0);
 	cr_assert_eq(program_run(p, &d), SECCOMP_RET_ERRNO | EPERM);
 }
 
