@@ -417,7 +417,7 @@ static int poststart(const struct ctr_record *rec, const struct oci_spec *spec, 
 	/* runtime-spec 1.3, lifecycle 10: a failing poststart hook fails start, and the container
 	 * is stopped. */
 	if (kill_init(rec, &ignored) < 0 ||
-		(!rec->private_pid_ns && rec->cgroup && kill_cgroup(rec, &ignored) < 0))
+		(!rec->private_pid_ns && rec->cgroup && kill_cgroup(rec->cgroup, &ignored) < 0))
 		log_warn("%s: it runs on", rec->id);
 	return -1;
 }
