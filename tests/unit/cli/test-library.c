@@ -26,7 +26,8 @@ Test(library, answers_about_containers_that_arent_there)
 	int n = 0;
 
 	cr_assert(mkdtemp(root));
-	e = ctr_engine_open(&(struct ctr_engine_options){ .root = root, .backends = backends }, &err);
+	e = ctr_engine_open(
+		&(struct ctr_engine_options){ .root = root, .backends = backends }, &err);
 	cr_assert(e);
 	cr_assert_null(ctr_container_open(e, "web1", CTR_READ, &err));
 	err_line(&err, line, sizeof(line));
