@@ -9,6 +9,7 @@
 #include "model/trace.h"
 
 #include <limits.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -236,6 +237,8 @@ int main(int argc, char **argv)
 	/* What the caller forgot to close stays with us. */
 	sys_close_range(3, UINT_MAX, CLOSE_RANGE_CLOEXEC);
 	umask(022);
+	/* Ignored by the caller it would be ignored by us: no child of ours could be waited for. */
+	signal(SIGCHLD, SIG_DFL);
 	c.arena = arena_new();
 	c.args = c.arena ? arena_array(c.arena, (size_t)argc + 1, sizeof(*c.args)) : NULL;
 	if (!c.args)

@@ -81,6 +81,20 @@ static int check_user(const struct oci_user *u, const struct oci_spec *spec, str
 	return 0;
 }
 
+static void warn_ambient(uint64_t excess)
+{
+	_str_ struct str names = { 0 };
+
+	for (int cap = 0; cap < 64; cap++)
+		if (excess >> cap & 1)
+			str_printf(&names, "%s%s", names.n ? ", " : "", caps_name(cap));
+	if (names.n)
+		log_warn(
+			"process.capabilities.ambient: what isn't permitted and inheritable can't be ambient and is "
+			"left out: %s",
+			names.p);
+}
+
 /* Unknown names are left out, as the specification asks, but never silently. */
 static void check_capabilities(const struct oci_capabilities *c)
 {
@@ -94,10 +108,7 @@ static void check_capabilities(const struct oci_capabilities *c)
 	ambient = caps_mask(c->ambient, c->n_ambient, &unknown);
 	if (unknown.n)
 		log_warn("process.capabilities: unknown names are left out: %s", unknown.p);
-	if (ambient & ~(permitted & inheritable))
-		log_warn(
-			"process.capabilities.ambient: what isn't permitted and inheritable can't be ambient and is "
-			"left out");
+	warn_ambient(ambient & ~(permitted & inheritable));
 }
 
 static int check_rlimits(const struct oci_process *p, struct err *err)

@@ -201,10 +201,10 @@ int attrs_affinity_initial(struct compile *c, struct err *err)
 	return add_affinity(c, a->initial, "process.execCPUAffinity.initial", err);
 }
 
-/* The caller's own affinity isn't inherited. */
+/* The caller's own affinity isn't inherited: the container has the CPUs of its cgroup. */
 int attrs_affinity(struct compile *c, struct err *err)
 {
-	const struct oci_cpu_affinity *a = c->process->exec_cpu_affinity;
+	const struct oci_cpu_affinity *a = c->exec ? c->process->exec_cpu_affinity : NULL;
 
 	return add_affinity(
 		c, a ? given(a->final) : NULL, a ? "process.execCPUAffinity.final" : NULL, err);

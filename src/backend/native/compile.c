@@ -49,6 +49,7 @@ static const struct stage {
 	/* The process: what needs privileges first, then the privileges. */
 	{ "umask", attrs_umask },
 	{ "personality", attrs_personality },
+	{ "CPUs", attrs_affinity },
 	{ "scheduler", attrs_scheduler },
 	{ "io priority", attrs_io_priority },
 	{ "memory policy", attrs_memory_policy },
