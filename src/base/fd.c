@@ -101,16 +101,19 @@ int file_read(int dirfd, const char *path, size_t max, char **ret, size_t *ret_n
 
 int file_replace(int dirfd, const char *name, const void *p, size_t n, mode_t mode, struct err *err)
 {
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 	char tmp[NAME_MAX + 1];
 	int len = snprintf(tmp, sizeof(tmp), ".%s.%ld", name, (long)getpid());
 
 	if (len < 0 || (size_t)len >= sizeof(tmp))
 		return err_set(err, ERR_INVALID, name, "name is too long");
+	_close_ int fd = openat(dirfd, tmp, flags, 0600);
 	/* Left over from a process of the same number that died. */
-	if (unlinkat(dirfd, tmp, 0) < 0 && errno != ENOENT)
-		return err_sys(err, errno, "unlink", "%s", tmp);
-	_close_ int fd =
-		openat(dirfd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0 && errno == EEXIST) {
+		if (unlinkat(dirfd, tmp, 0) < 0 && errno != ENOENT)
+			return err_sys(err, errno, "unlink", "%s", tmp);
+		fd = openat(dirfd, tmp, flags, 0600);
+	}
 	if (fd < 0)
 		return err_sys(err, errno, "open", "%s", tmp);
 	if (fd_write_all(fd, p, n) < 0)

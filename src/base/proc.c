@@ -72,9 +72,16 @@ int proc_is_alive(pid_t pid, uint64_t start_time, struct err *err)
 	return st.start_time == start_time && st.state != 'Z' && st.state != 'X' && st.state != 'x';
 }
 
+/* A process lives in one boot: read once. */
 int proc_boot_id(char buf[PROC_BOOT_ID_MAX], struct err *err)
 {
 	static const char path[] = "/proc/sys/kernel/random/boot_id";
+	static char known[PROC_BOOT_ID_MAX];
+
+	if (*known) {
+		memcpy(buf, known, sizeof(known));
+		return 0;
+	}
 	_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n;
 
@@ -85,18 +92,42 @@ int proc_boot_id(char buf[PROC_BOOT_ID_MAX], struct err *err)
 		return err_sys(err, errno, "read", "%s", path);
 	buf[n] = 0;
 	buf[strcspn(buf, "\n")] = 0;
+	snprintf(known, sizeof(known), "%s", buf);
 	return 0;
+}
+
+/*
+ * Not by gmtime_r, which reads /etc/localtime. Days are counted from the first of March of year 0,
+ * so that a leap day is the last of its year and of its 400 years.
+ */
+const char *proc_time(uint64_t sec, uint32_t nsec, char buf[PROC_TIME_MAX])
+{
+	const uint64_t in_400 = 146097, in_100 = 36524, in_4 = 1461;
+	uint64_t day = sec / 86400 + 719468, year, month;
+	unsigned second = sec % 86400;
+
+	year = day / in_400 * 400;
+	day %= in_400;
+	uint64_t centuries = MIN(day / in_100, UINT64_C(3));
+	day -= centuries * in_100;
+	year += centuries * 100 + day / in_4 * 4;
+	day %= in_4;
+	uint64_t years = MIN(day / 365, UINT64_C(3));
+	day -= years * 365;
+	year += years;
+	month = (5 * day + 2) / 153; /* from March: 31, 30, 31, 30, 31 days, and again */
+	day -= (153 * month + 2) / 5;
+	month = month < 10 ? month + 3 : month - 9;
+	snprintf(buf, PROC_TIME_MAX, "%04llu-%02u-%02uT%02u:%02u:%02u.%09uZ",
+		(unsigned long long)(year + (month <= 2)), (unsigned)month, (unsigned)day + 1,
+		second / 3600, second / 60 % 60, second % 60, nsec % 1000000000U);
+	return buf;
 }
 
 const char *proc_now(char buf[PROC_TIME_MAX])
 {
 	struct timespec now;
-	struct tm tm;
-	size_t n;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	n = strftime(buf, PROC_TIME_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(buf + n, PROC_TIME_MAX - n, ".%09uZ", (unsigned)now.tv_nsec % 1000000000U);
-	return buf;
+	return proc_time((uint64_t)now.tv_sec, (uint32_t)now.tv_nsec, buf);
 }

@@ -28,9 +28,12 @@ int proc_is_alive(pid_t pid, uint64_t start_time, struct err *) _must_check_;
 enum { PROC_BOOT_ID_MAX = 64 };
 int proc_boot_id(char buf[PROC_BOOT_ID_MAX], struct err *) _must_check_;
 
-/* The present time in UTC, RFC 3339 with nanoseconds: "2026-01-02T03:04:05.000000006Z". Returns
- * buf. */
-enum { PROC_TIME_MAX = 40 };
+/* A time in UTC, RFC 3339 with nanoseconds: "2026-01-02T03:04:05.000000006Z"; sec counts from
+ * 1970. Returns buf. */
+enum { PROC_TIME_MAX = 56 };
+const char *proc_time(uint64_t sec, uint32_t nsec, char buf[PROC_TIME_MAX]);
+
+/* The present time. */
 const char *proc_now(char buf[PROC_TIME_MAX]);
 
 #endif

@@ -193,6 +193,7 @@ struct ctr_container *ctr_container_create(
 	in.dir_fd = c->box.fd;
 	in.cache_fd = cache;
 	r = make(c, &in, req, err);
+	c->made_here = r == 0;
 	if (r < 0)
 		undo(c, &b);
 	ctr_trace_add(req->trace, r < 0 ? "create (failed)" : "create", req->id, getpid(), begin,

@@ -24,6 +24,7 @@ struct ctr_container {
 	struct store_box box;
 	struct ctr_record rec;
 	bool locked, gone;
+	bool made_here; /* by this handle, which has held the lock since */
 };
 
 /* ---- engine.c ---- */

@@ -30,6 +30,8 @@ struct creation {
 	struct cgroup cgroup;
 	int gate;
 	struct spawned process;
+	pid_t timed; /* whose start time is known, or 0 */
+	uint64_t start_time;
 };
 
 static const struct oci_resources *resources(const struct creation *c)
@@ -135,21 +137,33 @@ static int step_cgroup(struct creation *c, struct err *err)
 
 /* ---- what happens while init works ---- */
 
+/* Known since the clone, and never changes; with a helper the last one asked about counts. */
+static int read_start_time(struct creation *c, pid_t pid, struct err *err)
+{
+	struct proc_stat st;
+	int r = proc_stat(pid, &st, err);
+
+	if (r < 0)
+		return -1;
+	c->timed = r ? pid : 0;
+	c->start_time = r ? st.start_time : 0;
+	return 0;
+}
+
 /*
  * The device program is loaded and attached while init mounts: that hides its 0.2 ms. Nothing of
  * the container has run by then: init executes the program only after READY was answered, which is
  * after this.
  */
-static int on_cloned(void *arg, pid_t pid _unused_, struct err *err)
+static int on_cloned(void *arg, pid_t pid, struct err *err)
 {
 	struct creation *c = arg;
 	const struct oci_resources *r = resources(c);
 
-	if (c->cgroup.fd < 0)
-		return 0;
-	if (cgroup_devices(&c->cgroup, r ? r->devices : NULL, r ? r->n_devices : 0, err) < 0)
+	if (c->cgroup.fd >= 0 &&
+		cgroup_devices(&c->cgroup, r ? r->devices : NULL, r ? r->n_devices : 0, err) < 0)
 		return err_in(err, "linux.resources.devices");
-	return 0;
+	return read_start_time(c, pid, err);
 }
 
 static int sync_hooks(struct creation *c, pid_t pid, struct err *err)
@@ -184,7 +198,6 @@ static int on_console(void *arg, int master, const char *name, struct err *err)
 static int on_ready(void *arg, pid_t pid, struct err *err)
 {
 	struct creation *c = arg;
-	struct proc_stat st;
 	const struct oci_resources *r = resources(c);
 
 	if (r && c->cgroup.fd >= 0 && cgroup_limit_late(&c->cgroup, r, err) < 0)
@@ -192,10 +205,12 @@ static int on_ready(void *arg, pid_t pid, struct err *err)
 
 	if (native_parent_attributes(c->in->spec->process, pid, err) < 0)
 		return -1;
-	if (proc_stat(pid, &st, err) != 1)
+	if (c->timed != pid && read_start_time(c, pid, err) < 0)
+		return -1;
+	if (c->timed != pid)
 		return err_set(err, ERR_SYSTEM, "init", "ended before it could be recorded");
 	c->rec->pid = (int32_t)pid;
-	c->rec->start_time = st.start_time;
+	c->rec->start_time = c->start_time;
 	c->rec->phase = CTR_CREATED;
 	return c->save->fn(c->save->arg, c->rec, err);
 }

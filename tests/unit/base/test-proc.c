@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 Test(proc, own_start_time_says_that_we_live)
@@ -85,4 +86,29 @@ Test(proc, the_time_is_rfc_3339_with_nanoseconds)
 		8);
 	cr_assert_eq(zone, 'Z');
 	cr_assert_eq(strlen(now), 30);
+}
+
+/* Every day of 2000 years, at its first and last second, and any second within. */
+Test(proc, dates_are_those_of_the_calendar)
+{
+	char ours[PROC_TIME_MAX], theirs[PROC_TIME_MAX];
+	uint64_t seed = 1;
+
+	for (uint64_t day = 0; day < 2000 * 366; day++) {
+		seed = seed * 6364136223846793005U + 1442695040888963407U;
+
+		const uint64_t seconds[] = { 0, 86399, (seed >> 33) % 86400 };
+
+		for (size_t i = 0; i < ARRAY_SIZE(seconds); i++) {
+			time_t t = (time_t)(day * 86400 + seconds[i]);
+			struct tm tm;
+
+			cr_assert_not_null(gmtime_r(&t, &tm));
+			strftime(theirs, sizeof(theirs), "%Y-%m-%dT%H:%M:%S.000000007Z", &tm);
+			proc_time((uint64_t)t, 7, ours);
+			if (strcmp(ours, theirs) != 0)
+				cr_assert_str_eq(ours, theirs);
+		}
+	}
+	cr_assert_str_eq(proc_time(951782400, 999999999, ours), "2000-02-29T00:00:00.999999999Z");
 }
