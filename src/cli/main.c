@@ -242,7 +242,11 @@ int main(int argc, char **argv)
 	if (fd_fill_stdio() < 0)
 		return 1;
 	/* What the caller forgot to close stays with us. */
-	sys_close_range(3, UINT_MAX, CLOSE_RANGE_CLOEXEC);
+	if (sys_close_range(3, UINT_MAX, CLOSE_RANGE_CLOEXEC) < 0) {
+		err_sys(&err, errno, "close_range", "what the caller has open");
+		log_failure(&err);
+		return 1;
+	}
 	umask(022);
 	/* Ignored by the caller it would be ignored by us: no child of ours could be waited for. */
 	signal(SIGCHLD, SIG_DFL);

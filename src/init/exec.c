@@ -100,20 +100,22 @@ static long finish(void)
 {
 	const struct wire_plan *p = G.plan;
 	size_t n = (size_t)p->argc + p->envc + 3;
-	long map;
+	long r;
 
 	if (G.finished)
 		return 0;
-	map = SYS6(mmap, 0, n * sizeof(char *), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+	r = SYS6(mmap, 0, n * sizeof(char *), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 		-1, 0);
-	if (map < 0 && map > -4096)
-		return map;
-	G.vector = (const char **)map;
+	if (r < 0 && r > -4096)
+		return r;
+	G.vector = (const char **)r;
 	const char **end = list_into(list_into(G.vector, p->argv, p->argc), p->envp, p->envc);
 	if (G.home[0])
 		end[-1] = G.home; /* the page is zeroed: a NULL follows */
 	SYS1(umask, G.umask);
-	process_shed(3 + (int)p->preserve, G.report_fd);
+	r = process_shed(3 + (int)p->preserve, G.report_fd);
+	if (r < 0)
+		return r;
 	G.root = G.proc = G.hook_fd = -1;
 	if (G.report_fd >= 0)
 		SYS3(fcntl, G.report_fd, F_SETFD, FD_CLOEXEC);

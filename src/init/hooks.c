@@ -104,8 +104,9 @@ static void child(struct hook *h, const struct wire_step *s)
 		v = (const char **)r;
 		pointers(v, text_at(s->s2), argc);
 		pointers(v + argc + 1, text_at(s->s3), envc);
-		process_shed(3, keep);
-		r = SYS3(execve, text_at(s->s1), v, v + argc + 1);
+		r = process_shed(3, keep);
+		if (r == 0)
+			r = SYS3(execve, text_at(s->s1), v, v + argc + 1);
 	}
 	err = (int32_t)-r;
 	SYS3(write, keep >= 0 ? keep : h->failed[1], &err, sizeof(err));

@@ -79,7 +79,7 @@ step_fn mounts_propagate, mounts_root, mounts_fsmount, mounts_attach, mounts_bin
 /* process.c */
 void process_begin(void);
 void process_hide(void);
-void process_shed(int first, int keep);
+long process_shed(int first, int keep);
 step_fn process_setns, process_setns_pidfd, process_unshare, process_fork, process_be_root,
 	process_close, process_hostname, process_domainname, process_setsid, process_umask,
 	process_personality, process_sched, process_ioprio, process_affinity, process_mempolicy,

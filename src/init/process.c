@@ -30,15 +30,15 @@ void process_hide(void)
 
 /* Closes everything from `first` on but one, really: execve looks its file up before CLOEXEC takes
  * effect. */
-void process_shed(int first, int keep)
+long process_shed(int first, int keep)
 {
-	if (keep < first) {
-		SYS3(close_range, first, ~0U, 0);
-		return;
-	}
+	long r = 0;
+
+	if (keep < first)
+		return SYS3(close_range, first, ~0U, 0);
 	if (keep > first)
-		SYS3(close_range, first, keep - 1, 0);
-	SYS3(close_range, keep + 1, ~0U, 0);
+		r = SYS3(close_range, first, keep - 1, 0);
+	return r < 0 ? r : SYS3(close_range, keep + 1, ~0U, 0);
 }
 
 /* ---- namespaces ---- */

@@ -158,9 +158,10 @@ static long receive_start(int conn)
 long talk_gate(const struct wire_step *s)
 {
 	int first = 3 + (int)G.plan->preserve;
-	long conn;
+	long conn = process_shed(first, s->fd);
 
-	process_shed(first, s->fd);
+	if (conn < 0)
+		return conn;
 	G.root = G.proc = G.hook_fd = G.report_fd = -1;
 	shrink_stack();
 	for (;;) {

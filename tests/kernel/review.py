@@ -168,4 +168,35 @@ def exec_reaches_a_container_that_manages_its_own_cgroups(box):
     has(box.exec('cat', '/proc/self/cgroup').ok().out, '0::/init.scope')
 
 
+# -- what the caller has open ---------------------------------------------------------------------------
+
+def nothing_starts_when_fds_cannot_be_closed(box):
+    if not shutil.which('strace'):
+        skip('no strace')
+    bundle = box.bundle(args='ls /proc/self/fd')
+    for when in range(1, 4):
+        fail_it = ['strace', '-f', '-o', '/dev/null', '-e', 'trace=close_range',
+                   '-e', 'inject=close_range:error=ENOSYS:when=%d' % when]
+        done = subprocess.run([*fail_it, CTRCTL, '--root', box.root, 'run', '--bundle', bundle, 'c'],
+                              stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        if done.stdout:
+            fail('started after the close_range %d failed: %r' % (when, done.stdout))
+
+
+def parents_of_a_cgroup_that_could_not_be_opened_are_gone(box):
+    if not shutil.which('strace'):
+        skip('no strace')
+    bundle = box.bundle(args='true')
+    seen = False
+    for when in range(1, 7):
+        fail_it = ['strace', '-o', '/dev/null', '-e', 'trace=openat2', '-e', 'inject=openat2:error=EMFILE:when=%d' % when]
+        done = subprocess.run([*fail_it, CTRCTL, '--root', box.root, 'run', '--bundle', bundle, 'c'],
+                              stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        seen |= b'making its parents' in done.stderr
+        box.call('delete', '--force', 'c').ok()
+        same(set(), cgroups(box.tag), 'cgroups after openat2 %d' % when)
+    if not seen:
+        fail('no call hit the parents')
+
+
 main(globals())

@@ -181,6 +181,11 @@ static int make_parents(int root, const char *parent)
 		int next = cgroup_openat(cur, name, O_RDONLY | O_DIRECTORY);
 		if (next >= 0 && made)
 			(void)fsetxattr(next, CGROUP_MADE_MARK, "1", 1, XATTR_CREATE);
+		if (next < 0 && made) {
+			int os = errno;
+			(void)unlinkat(cur, name, AT_REMOVEDIR);
+			errno = os;
+		}
 		fd_close(cur);
 		cur = next;
 	}
