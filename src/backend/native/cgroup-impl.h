@@ -68,6 +68,10 @@ int cgroup_enable(
 /* The attribute of groups that cgroup_create made on the way to a leaf. */
 #define CGROUP_MADE_MARK "trusted.ctrctl.made"
 
+/* The same in its mode, which is there from the first moment: whoever is killed before the
+ * attribute is set leaves no group that nobody removes. */
+enum { CGROUP_MADE_MODE = 01755 };
+
 /* Removes marked groups from `path` (relative, beneath root; overwritten) upwards, as far as they
  * are empty. Never fails: another container may live there. */
 void cgroup_drop_made(int root, char *path);

@@ -11,11 +11,20 @@
 
 enum { REMOVE_TIMEOUT_MS = 1000 };
 
+static bool was_made(int fd)
+{
+	struct stat st;
+	char mark[8];
+
+	return fgetxattr(fd, CGROUP_MADE_MARK, mark, sizeof(mark)) >= 0 ||
+	       (fstat(fd, &st) == 0 && st.st_mode & S_ISVTX);
+}
+
 /* Removes marked groups from `path` (relative, beneath root) upwards, as far as they are empty.
  * Never fails: another container may live there. */
 void cgroup_drop_made(int root, char *path)
 {
-	char mark[8], above[PATH_MAX];
+	char above[PATH_MAX];
 
 	while (!str_eq(path, ".")) {
 		char *slash = strrchr(path, '/');
@@ -27,8 +36,7 @@ void cgroup_drop_made(int root, char *path)
 		above[n] = '\0';
 		if (fd >= 0) {
 			_close_ int up = cgroup_openat(root, above, O_PATH | O_DIRECTORY);
-			if (fgetxattr(fd, CGROUP_MADE_MARK, mark, sizeof(mark)) < 0 || up < 0 ||
-				unlinkat(up, name, AT_REMOVEDIR) < 0)
+			if (!was_made(fd) || up < 0 || unlinkat(up, name, AT_REMOVEDIR) < 0)
 				return;
 		} else if (errno != ENOENT) {
 			return;

@@ -175,7 +175,7 @@ static int make_parents(int root, const char *parent)
 		memcpy(name, p, n);
 		name[n] = '\0';
 		p += n + (p[n] == '/');
-		bool made = mkdirat(cur, name, 0755) == 0;
+		bool made = mkdirat(cur, name, CGROUP_MADE_MODE) == 0;
 		if (!made && errno != EEXIST)
 			return -1;
 		int next = cgroup_openat(cur, name, O_RDONLY | O_DIRECTORY);
