@@ -143,6 +143,11 @@ def a_symlink_of_the_image_leads_no_mount_into_proc(box):
         has(result.err, 'mounts[7]')
 
 
+def without_pivot_root_there_is_a_warning(box):
+    has(box.call('run', '--no-pivot', '--bundle', box.bundle(args='true'), 'c').ok().err, '--no-pivot')
+    has_not(box.call('run', '--bundle', box.bundle(args='true'), 'c').ok().err, '--no-pivot')
+
+
 # -- exec -----------------------------------------------------------------------------------------------
 
 def exec_reaches_a_container_that_manages_its_own_cgroups(box):

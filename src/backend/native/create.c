@@ -268,6 +268,9 @@ int native_create(const struct ctr_input *in, struct ctr_record *rec, const stru
 
 	if (!arena)
 		return err_nomem(err);
+	if (in->no_pivot)
+		log_warn(
+			"--no-pivot: the host's file system stays mounted beneath the container's, out of reach only by chroot");
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
 		uint64_t begin = in->trace ? ctr_trace_now() : 0;
 		log_debug("create %s: %s", in->id, steps[i].name);
