@@ -149,6 +149,80 @@ static long configure(int fs, const char *key, uint64_t n)
 	return r;
 }
 
+/* fsconfig takes values of up to 255 bytes; the lower folders of an overlay need more. */
+static int has_long_value(const char *key, uint64_t n)
+{
+	enum { VALUE_MAX = 255 };
+
+	for (; n; n--) {
+		const char *value = text_next(key);
+
+		if (text_len(value) > VALUE_MAX)
+			return 1;
+		key = text_next(value);
+	}
+	return 0;
+}
+
+/* "key=value,flag", as mount(2) has it; `source` stands for itself. */
+static int join_options(const char *key, uint64_t n, char *at, const char *end, const char **source)
+{
+	*at = 0;
+	for (const char *begin = at; n && at; n--) {
+		const char *value = text_next(key);
+
+		if (text_eq(key, "source")) {
+			*source = value;
+		} else {
+			at = at > begin ? text_put(at, end, ",") : at;
+			at = at ? text_put(at, end, key) : NULL;
+			if (*value && at)
+				at = text_put(at, end, "=");
+			if (*value && at)
+				at = text_put(at, end, value);
+		}
+		key = text_next(value);
+	}
+	return at != NULL;
+}
+
+/* The old way, on the target itself: the flags come at once after it, before anybody else is here.
+ */
+static long mount_whole(const struct wire_step *s)
+{
+	struct mount_attr a = { .attr_set = s->b, .propagation = s->c };
+	struct statx below, top;
+	char data[4096];
+	const char *source = "none";
+	long at, fd, r;
+
+	if (s->b & MOUNT_ATTR__ATIME)
+		a.attr_clr = MOUNT_ATTR__ATIME;
+	if (!join_options(text_at(s->s2), s->a, data, data + sizeof(data), &source))
+		return fail(__NR_mount, E2BIG);
+	at = target_for(text_at(s->s3), s);
+	if (at < 0)
+		return at;
+	r = stat_fd((int)at, &below);
+	if (r == 0)
+		r = SYS1(fchdir, at);
+	if (r == 0)
+		r = SYS5(mount, source, ".", text_at(s->s1), 0, data);
+	close_fd((int)at);
+	if (r < 0)
+		return r;
+	fd = target_open(text_at(s->s3), O_PATH, target_nofollow(text_at(s->s3), s));
+	if (fd < 0)
+		return fd;
+	r = stat_fd((int)fd, &top);
+	if (r == 0 && top.stx_mnt_id == below.stx_mnt_id)
+		r = fail(__NR_mount, ESTALE);
+	if (r == 0)
+		r = set_attributes((int)fd, &a, 0);
+	close_fd((int)fd);
+	return r;
+}
+
 /* A tmpfs without a mode of its own looks like the folder that it covers, if there is one. */
 static long configure_mode(int fs, const char *path, const struct wire_step *s)
 {
@@ -173,8 +247,11 @@ static long configure_mode(int fs, const char *path, const struct wire_step *s)
 long mounts_fsmount(const struct wire_step *s)
 {
 	struct mount_attr a = { .propagation = s->c };
-	long fs = SYS2(fsopen, text_at(s->s1), FSOPEN_CLOEXEC), mnt = -1, r;
+	long fs, mnt = -1, r;
 
+	if (has_long_value(text_at(s->s2), s->a))
+		return mount_whole(s);
+	fs = SYS2(fsopen, text_at(s->s1), FSOPEN_CLOEXEC);
 	if (fs < 0)
 		return fs;
 	r = configure((int)fs, text_at(s->s2), s->a);

@@ -20,8 +20,8 @@ enum opt_kind {
 
 enum opt_how { SET = 0, CLEAR = 1, REC = 2 };
 
-/* The longest value that fsconfig takes, without its NUL. */
-enum { FSCONFIG_VALUE_MAX = 255 };
+/* What the kernel takes, without the NUL: the name of an option, and all of them together. */
+enum { OPTION_NAME_MAX = 255, OPTIONS_MAX = 4095 };
 
 enum sb_flag { SB_SYNC, SB_DIRSYNC, SB_MAND, SB_LAZYTIME, SB_FLAG_N };
 _Static_assert(SB_FLAG_N <= ARRAY_SIZE(((struct mount_opts *)0)->sb), "room for every flag");
@@ -105,7 +105,7 @@ struct parse {
 	struct mount_opts *o;
 	const char *sb[SB_FLAG_N];
 	struct arena *arena;
-	size_t cap_data;
+	size_t cap_data, data_bytes;
 };
 
 static int compare_option(const void *name, const void *row)
@@ -194,10 +194,11 @@ static int add_data(struct parse *p, char *text, struct err *err)
 	}
 	if (!*text)
 		return err_set(err, ERR_INVALID, NULL, "an option begins with \"=\"");
-	if (strlen(text) > FSCONFIG_VALUE_MAX || (value && strlen(value) > FSCONFIG_VALUE_MAX))
+	p->data_bytes += strlen(text) + (value ? strlen(value) + 1 : 0) + 1;
+	if (strlen(text) > OPTION_NAME_MAX || p->data_bytes > OPTIONS_MAX)
 		return err_set(err, ERR_INVALID, NULL,
-			"option \"%.40s\" is longer than the %d bytes that the kernel takes", text,
-			FSCONFIG_VALUE_MAX);
+			"with option \"%.40s\" they are longer than the %d bytes that the kernel takes",
+			text, OPTIONS_MAX);
 	o->data[o->n_data++] = (struct ctr_pair){ text, value };
 	return 0;
 }

@@ -42,8 +42,8 @@ struct mount_opts {
 
 /*
  * Sorts the options of a mount. Errors: an unknown option on a bind mount, tmpcopyup without tmpfs,
- * id maps that lack one half or aren't on a bind mount, values that fsconfig can't take (255
- * bytes). Results live in the arena or in the mount itself.
+ * id maps that lack one half or aren't on a bind mount, options that are longer than the
+ * kernel takes (4095 bytes all together). Results live in the arena or in the mount itself.
  */
 int mount_opts_parse(const struct oci_mount *, struct arena *, struct mount_opts *ret,
 	struct err *) _must_check_;

@@ -558,6 +558,35 @@ def each_kind_of_file_system_can_be_mounted(box):
         shutil.rmtree(path + '/work')
 
 
+def a_long_list_of_lower_folders_can_be_mounted(box):
+    path = folder(box)
+    names = [os.path.join(path, 'a-layer-with-a-long-name-%02d' % i) for i in range(12)]
+    for n in names:
+        os.mkdir(n)
+    file(names[-1], 'f', text='lowest')
+    same('lowest', box.run('cat /m/f', mount('/m', 'overlay', 'overlay', ['ro', 'lowerdir=' + ':'.join(names)])).ok().out)
+
+
+def an_image_on_a_block_device_can_be_mounted(box):
+    image = os.path.join(box.folder, 'image')
+    subprocess.run(['truncate', '-s', '8M', image], check=True)
+    if shutil.which('mkfs.ext4') is None:
+        skip('no mkfs.ext4')
+    subprocess.run(['mkfs.ext4', '-q', image], check=True)
+    made = subprocess.run(['losetup', '-f', '--show', image], capture_output=True, check=False)
+    if made.returncode:
+        skip('no loop device')
+    device = made.stdout.decode().strip()
+    try:
+        info = seen(box, mount('/m', 'ext4', device, ['noatime']), mount('/r', 'tmpfs', 'tmpfs', []))
+        same(('ext4', device), (info['/m'].type, info['/m'].source))
+        info = seen(box, mount('/m', 'ext4', device, ['ro']))
+        has(info['/m'].options, 'ro')
+        has(info['/m'].fs_options, 'ro')
+    finally:
+        subprocess.run(['losetup', '-d', device], check=True)
+
+
 # -- cgroup and sysfs ------------------------------------------------------------------------------------
 
 def the_cgroup_mount_shows_only_the_containers_own(box):

@@ -202,6 +202,21 @@ static int add_bind(struct compile *c, const struct mounting *m, struct err *err
 	return 0;
 }
 
+/* Mounted by the parent: from the container's cgroup the device can't be opened, and needn't. */
+static int add_block(struct compile *c, const struct mounting *m, const struct pairs *pairs)
+{
+	int index;
+	struct plan_source *s = plan_source(c->plan, SRC_BLOCK, m->m->source, m->place, &index);
+
+	s->fs_type = m->m->type;
+	s->options = pairs->list ? pairs->list + 2 : NULL; /* "source" is the path */
+	s->n_options = pairs->n ? pairs->n - 2 : 0;
+	s->attr_set = m->o->attr_set | m->o->rec_attr_set;
+	s->propagation = m->o->propagation & ~(uint64_t)MS_REC;
+	add_attach(c, m, index, 0);
+	return 0;
+}
+
 static int add_file_system(struct compile *c, const struct mounting *m, struct err *err)
 {
 	const struct mount_opts *o = m->o;
@@ -211,6 +226,8 @@ static int add_file_system(struct compile *c, const struct mounting *m, struct e
 		return err_set(err, ERR_UNSUPPORTED, m->target,
 			"the option iversion can't be set on a new file system");
 	struct pairs pairs = file_system_pairs(c, m, source);
+	if (str_starts(source, "/dev/"))
+		return add_block(c, m, &pairs);
 	struct plan_step *s = plan_step(c->plan, OP_FSMOUNT, m->place);
 	s->s1 = m->m->type;
 	s->s2 = plan_list(c->plan, pairs.list, pairs.n, &s->n2);

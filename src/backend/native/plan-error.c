@@ -56,6 +56,7 @@ static const struct {
 	CALL(mkdirat),
 	CALL(mknodat),
 	CALL(mmap),
+	CALL(mount),
 	CALL(mount_setattr),
 	CALL(move_mount),
 	CALL(open_tree),

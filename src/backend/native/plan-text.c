@@ -125,6 +125,7 @@ static const char *const sources[SRC_KIND_N] = {
 	[SRC_NULL] = "null",
 	[SRC_EMPTY] = "empty",
 	[SRC_TMPFS] = "tmpfs",
+	[SRC_BLOCK] = "block",
 	[SRC_NS] = "namespace",
 	[SRC_PIDFD] = "pidfd",
 	[SRC_GATE] = "gate",
@@ -400,6 +401,8 @@ static void add_source(struct str *out, size_t i, const struct plan_source *s)
 	if (s->kind == SRC_DEVICE)
 		str_printf(out, " %c %u:%u", S_ISBLK(s->mode) ? 'b' : 'c', major(s->dev),
 			minor(s->dev));
+	if (s->kind == SRC_BLOCK)
+		str_printf(out, " type=%s", s->fs_type);
 	for (size_t k = 0; k + 1 < s->n_options; k += 2) {
 		str_printf(out, " %s=", s->options[k]);
 		add_word(out, s->options[k + 1]);

@@ -43,6 +43,8 @@ enum source_kind {
 	SRC_NULL, /* detached mount of the host's /dev/null, checked to be 1:3 */
 	SRC_EMPTY,  /* detached read-only tmpfs without room: the mask of directories */
 	SRC_TMPFS,  /* detached tmpfs with key/value options (tmpcopyup) */
+	SRC_BLOCK,  /* detached file system of type fs_type on the host's block device path;
+		       key/value  options */
 	SRC_NS,     /* namespace by path, checked with NS_GET_NSTYPE against ns_flag */
 	SRC_PIDFD,  /* given by the caller of spawn (exec) */
 	SRC_GATE,   /* listening start socket, given by the caller */
@@ -67,7 +69,8 @@ struct plan_source {
 	uint64_t ns_flag;     /* SRC_NS */
 	uint32_t mode;        /* SRC_DEVICE: S_IFCHR or S_IFBLK */
 	uint64_t dev;
-	const char **options; /* SRC_TMPFS: key, value, key, value ... */
+	const char *fs_type;  /* SRC_BLOCK */
+	const char **options; /* SRC_TMPFS, SRC_BLOCK: key, value, key, value ... */
 	size_t n_options;
 	const char *place;
 };

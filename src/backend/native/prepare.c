@@ -191,33 +191,52 @@ static int open_device_source(const struct plan_source *s, struct err *err)
 
 /* ---- new file systems ---- */
 
-static int make_tmpfs(const char *const *options, size_t n_options, uint64_t attr,
-	const struct plan_source *s, struct err *err)
+/* The kernel's own words about it, "e ext4: ...", become the hint. */
+static int refused(int fs, int os, const char *what, const struct plan_source *s, struct err *err)
 {
-	_close_ int fs = fsopen("tmpfs", FSOPEN_CLOEXEC);
+	char text[200];
+	ssize_t n = read(fs, text, sizeof(text) - 1);
 
+	err_sys(err, os, "fsconfig", "%s", what);
+	if (n <= 2 || text[1] != ' ')
+		return -1;
+	text[n] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	return err_hint(err, "%s: %s", s->path, text + 2);
+}
+
+static int make_file_system(const char *type, const char *source, const char *const *options,
+	size_t n_options, uint64_t attr, const struct plan_source *s, struct err *err)
+{
+	_close_ int fs = fsopen(type, FSOPEN_CLOEXEC);
+	char what[256];
+
+	snprintf(what, sizeof(what), "%s for %s", type, s->path);
 	if (fs < 0)
-		return err_sys(err, errno, "fsopen", "tmpfs for %s", s->path);
-	if (fsconfig(fs, FSCONFIG_SET_STRING, "source", "tmpfs", 0) < 0)
-		return err_sys(err, errno, "fsconfig", "source of tmpfs for %s", s->path);
+		return err_sys(err, errno, "fsopen", "%s", what);
+	if (fsconfig(fs, FSCONFIG_SET_STRING, "source", source, 0) < 0)
+		return refused(fs, errno, what, s, err);
 	for (size_t i = 0; i + 1 < n_options; i += 2) {
 		const char *value = options[i + 1];
 		if (fsconfig(fs, *value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, options[i],
-			    *value ? value : NULL, 0) < 0)
-			return err_sys(err, errno, "fsconfig", "%s=%s of tmpfs for %s", options[i],
-				value, s->path);
+			    *value ? value : NULL, 0) == 0)
+			continue;
+		int os = errno;
+		snprintf(
+			what, sizeof(what), "%s=%s of %s for %s", options[i], value, type, s->path);
+		return refused(fs, os, what, s, err);
 	}
 	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-		return err_sys(err, errno, "fsconfig", "create tmpfs for %s", s->path);
+		return refused(fs, errno, what, s, err);
 	int fd = fsmount(fs, FSMOUNT_CLOEXEC, (unsigned)attr);
-	return fd < 0 ? err_sys(err, errno, "fsmount", "tmpfs for %s", s->path) : fd;
+	return fd < 0 ? err_sys(err, errno, "fsmount", "%s", what) : fd;
 }
 
 static int open_empty_source(const struct plan_source *s, struct err *err)
 {
 	static const char *const options[] = { "size", "4k", "nr_inodes", "1", "mode", "0555" };
 
-	return make_tmpfs(options, ARRAY_SIZE(options),
+	return make_file_system("tmpfs", "tmpfs", options, ARRAY_SIZE(options),
 		MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, s,
 		err);
 }
@@ -225,11 +244,21 @@ static int open_empty_source(const struct plan_source *s, struct err *err)
 /* Read-only comes last, when the copy is in: see OP_ATTACH. */
 static int open_tmpfs_source(const struct plan_source *s, struct err *err)
 {
-	_close_ int fd = make_tmpfs(
-		s->options, s->n_options, s->attr_set & ~(uint64_t)MOUNT_ATTR_RDONLY, s, err);
+	_close_ int fd = make_file_system("tmpfs", "tmpfs", s->options, s->n_options,
+		s->attr_set & ~(uint64_t)MOUNT_ATTR_RDONLY, s, err);
 
 	if (fd < 0 || set_attributes(fd, false, 0, s->attr_clr, s->propagation & ~(uint64_t)MS_REC,
 			      s, err) < 0)
+		return -1;
+	return fd_take(&fd);
+}
+
+static int open_block_source(const struct plan_source *s, struct err *err)
+{
+	_close_ int fd = make_file_system(
+		s->fs_type, s->path, s->options, s->n_options, s->attr_set, s, err);
+
+	if (fd < 0 || set_attributes(fd, false, 0, 0, s->propagation, s, err) < 0)
 		return -1;
 	return fd_take(&fd);
 }
@@ -265,6 +294,7 @@ static int (*const openers[SRC_KIND_N])(const struct plan_source *, struct err *
 	[SRC_NULL] = open_null_source,
 	[SRC_EMPTY] = open_empty_source,
 	[SRC_TMPFS] = open_tmpfs_source,
+	[SRC_BLOCK] = open_block_source,
 	[SRC_NS] = open_ns_source,
 	[SRC_DEVICE] = open_device_source,
 };
