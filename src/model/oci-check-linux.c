@@ -85,6 +85,19 @@ static int check_namespaces(const struct oci_linux *l, struct err *err)
 	return 0;
 }
 
+/* The container is set up by the root of its new user namespace. */
+static int check_root_mapped(const struct oci_linux *l, struct err *err)
+{
+	static const char text[] = "id 0 of the container must be mapped: its root sets it up";
+	uint32_t host;
+
+	if (!oci_id_map_find(l->uid_mappings, l->n_uid_mappings, 0, &host))
+		return invalid(err, "uidMappings", text);
+	if (!oci_id_map_find(l->gid_mappings, l->n_gid_mappings, 0, &host))
+		return invalid(err, "gidMappings", text);
+	return 0;
+}
+
 static int check_maps(const struct oci_spec *spec, const struct oci_linux *l, struct err *err)
 {
 	const struct oci_namespace *user = oci_namespace_get(spec, OCI_NS_USER);
@@ -105,7 +118,7 @@ static int check_maps(const struct oci_spec *spec, const struct oci_linux *l, st
 	if (user && !user->path && !l->n_gid_mappings)
 		return invalid(
 			err, "gidMappings", "user namespace enabled, but no gid mappings found");
-	return 0;
+	return user && !user->path ? check_root_mapped(l, err) : 0;
 }
 
 static int check_time(

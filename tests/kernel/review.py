@@ -148,6 +148,16 @@ def without_pivot_root_there_is_a_warning(box):
     has_not(box.call('run', '--bundle', box.bundle(args='true'), 'c').ok().err, '--no-pivot')
 
 
+def maps_without_id_0_are_refused_by_their_place(box):
+    for which in ('uidMappings', 'gidMappings'):
+        def edit(config, which=which):
+            config['linux']['namespaces'].append({'type': 'user'})
+            for name in ('uidMappings', 'gidMappings'):
+                config['linux'][name] = [{'containerID': 0, 'hostID': 100000, 'size': 65536}]
+            config['linux'][which][0]['containerID'] = 1
+        box.run('true', edit).fails(1, 'linux.' + which, 'id 0')
+
+
 # -- exec -----------------------------------------------------------------------------------------------
 
 def exec_reaches_a_container_that_manages_its_own_cgroups(box):
