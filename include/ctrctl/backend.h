@@ -66,6 +66,7 @@ struct ctr_input {
 	int cache_fd; /* <root>/.cache (0700), or -1 */
 	int cgroup_manager;
 	bool no_pivot, no_new_keyring;
+	bool starts; /* start follows at once: create needn't wait until the process rests */
 	struct ctr_trace *trace; /* NULL: none */
 };
 

@@ -43,6 +43,7 @@ struct ctr_create {
 		*pid_file; /* NULL: none. Digits without a newline; written before create returns */
 	struct ctr_attach attach; /* ret_console set: foreground, the caller relays the terminal */
 	bool no_pivot, no_new_keyring;
+	bool starts;             /* the caller starts it next: no need to wait until it rests */
 	struct ctr_trace *trace; /* borrowed, may be NULL */
 };
 

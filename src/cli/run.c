@@ -129,6 +129,7 @@ int verb_run(struct cli *c, struct err *err)
 	if (attach_open(c, &sockets, &attach, err) < 0)
 		return -1;
 	fill_create(c, &attach, &req);
+	req.starts = true;
 	if (c->o.detach)
 		return run_detached(c, &req, err);
 	/* What the container leaves behind comes to us, so that a shared pid namespace is waited

@@ -157,6 +157,7 @@ static void fill_input(const struct ctr_container *c, const struct ctr_create *r
 		.cgroup_manager = c->engine->cgroup_manager,
 		.no_pivot = req->no_pivot,
 		.no_new_keyring = req->no_new_keyring,
+		.starts = req->starts,
 		.trace = req->trace,
 	};
 }

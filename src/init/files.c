@@ -240,25 +240,47 @@ static long make_node(int dir, const char *name, const struct wire_step *s)
 	return r;
 }
 
+/* Nodes and links come in rows, all in /dev: the folder is walked to once, and stays G's. */
+static long folder(const struct wire_step *s)
+{
+	const struct wire_step *last = G.dir_step;
+	int made;
+	long fd;
+
+	if (G.dir >= 0 && !((s->flags ^ last->flags) & STEP_NOFOLLOW) &&
+		text_eq(text_at(s->s1), text_at(last->s1)))
+		return G.dir;
+	folder_forget();
+	fd = make_dir(text_at(s->s1), s, 0755, &made);
+	if (fd >= 0) {
+		G.dir = (int)fd;
+		G.dir_step = s;
+	}
+	return fd;
+}
+
+void folder_forget(void)
+{
+	close_fd(G.dir);
+	G.dir = -1;
+}
+
 long files_mknod(const struct wire_step *s)
 {
-	int made;
-	long dir = make_dir(text_at(s->s1), s, 0755, &made), r;
+	long dir = folder(s), r;
 
 	if (dir < 0)
 		return dir;
 	r = make_node((int)dir, text_at(s->s2), s);
 	if (r < 0)
 		say(text_at(s->s2));
-	close_fd((int)dir);
 	return r;
 }
 
 long files_symlink(const struct wire_step *s)
 {
 	const char *name = text_at(s->s2);
-	int made;
-	long dir = make_dir(text_at(s->s1), s, 0755, &made), r;
+	long dir = folder(s), r;
 
 	if (dir < 0)
 		return dir;
@@ -270,7 +292,6 @@ long files_symlink(const struct wire_step *s)
 	} else if (r == -EEXIST) {
 		r = 0;
 	}
-	close_fd((int)dir);
 	return r;
 }
 

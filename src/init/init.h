@@ -15,11 +15,13 @@ struct state {
 	uint32_t pool_size;
 	uint32_t step; /* the one that runs */
 	uint64_t *trace;
-	int64_t value; /* goes along with an error: a hook's wait status */
-	int report_fd; /* where errors go, or -1 */
-	int hook_fd;   /* where hooks write, or -1 */
-	int root;      /* the container's root, or -1: "/" */
-	int proc;      /* private procfs, or -1 */
+	int64_t value;                    /* goes along with an error: a hook's wait status */
+	int report_fd;                    /* where errors go, or -1 */
+	int hook_fd;                      /* where hooks write, or -1 */
+	int root;                         /* the container's root, or -1: "/" */
+	int dir;                          /* where the last node or link was made, or -1 */
+	const struct wire_step *dir_step; /* which one that was */
+	int proc;                         /* private procfs, or -1 */
 	int masked[2]; /* mask mounts (file, directory) that have been attached: fd, or -1 */
 	uint32_t umask;
 	const char *exec;    /* found by OP_FIND_EXEC */
@@ -66,6 +68,7 @@ long target_for(const char *path, const struct wire_step *);
 int target_nofollow(const char *path, const struct wire_step *);
 long root_fd(void);
 void root_forget(void);
+void folder_forget(void);
 long stat_fd(int fd, struct statx *);
 int is_node(const struct statx *, uint32_t type, uint32_t major, uint32_t minor);
 step_fn files_mkdir, files_mknod, files_symlink, files_proc, files_proc_done, files_sysctl,

@@ -342,6 +342,8 @@ static long run_steps(const struct wire_plan *plan)
 		trace(i);
 		if (s[i].op == OP_GATE || s[i].op == OP_EXEC || s[i].op == OP_SECCOMP)
 			trace(plan->n_steps);
+		if (s[i].op != OP_MKNOD && s[i].op != OP_SYMLINK)
+			folder_forget(); /* what this step does may change what its path means */
 		r = ops[s[i].op].run(&s[i]);
 		if (r < 0 && !may_stand_in(&s[i], r))
 			return r;
@@ -356,7 +358,7 @@ int init_run(const struct wire_plan *plan, size_t size)
 {
 	long r;
 
-	G.root = G.proc = G.masked[0] = G.masked[1] = G.report_fd = G.hook_fd = -1;
+	G.root = G.dir = G.proc = G.masked[0] = G.masked[1] = G.report_fd = G.hook_fd = -1;
 	if (size < sizeof(*plan) || plan->magic != WIRE_MAGIC)
 		return 1;
 	G.report_fd = plan->ctl_fd;

@@ -221,7 +221,8 @@ static int step_spawn(struct creation *c, struct err *err)
 		.cloned = on_cloned,
 		.synced = on_synced,
 		.console = on_console,
-		.ready = on_ready };
+		.ready = on_ready,
+		.hurried = c->in->starts };
 	const struct ctr_attach *attach = &c->in->attach;
 
 	if (spawn(&c->plan, &c->sources, c->cgroup.fd, &events, c->in->trace, &c->process, err) < 0)

@@ -732,8 +732,7 @@ int spawn(const struct plan *p, struct prepared *sources, int cgroup_fd,
 		goto fail;
 	if (keeps_ctl(p))
 		ret->ctl = fd_take(&ctl);
-	else if (converse(&t, 2, err) <
-		 0) /* until init has closed its end it still dies with us (PDEATHSIG) */
+	else if ((trace || !events->hurried) && converse(&t, 2, err) < 0)
 		goto fail;
 	spawn_trace_add(ret, p, trace);
 	return 0;

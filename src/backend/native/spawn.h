@@ -24,6 +24,7 @@ struct spawn_events {
 		void *arg, int listener, pid_t pid, struct err *); /* listener is the callee's */
 	int (*ready)(void *arg, pid_t pid,
 		struct err *); /* all is set up; after this returns init is on its own */
+	bool hurried;          /* don't wait until init rests at the gate */
 };
 
 struct spawned {
