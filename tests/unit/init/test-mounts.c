@@ -78,6 +78,25 @@ Test(fsmount, names_the_call_for_an_unknown_type)
 	cr_assert(f->last.call == SYS_fsopen);
 }
 
+static void check_covered(struct frame *f)
+{
+	struct stat st;
+
+	CHECK(lstat("/mnt/dev/after", &st) == 0 && S_ISLNK(st.st_mode));
+	CHECK(lstat("/mnt/dev/before", &st) < 0 && errno == ENOENT);
+}
+
+/* The folder of the links before isn't the one that its path means now. */
+Test(fsmount, links_that_follow_are_made_in_it)
+{
+	struct frame *f = root(check_covered);
+
+	frame_step(f, OP_SYMLINK, "/dev", "before", "x");
+	add_tmpfs(f, "/dev");
+	frame_step(f, OP_SYMLINK, "/dev", "after", "x");
+	frame_pass(f);
+}
+
 Test(fsmount, needs_its_target_unless_told_to_make_it)
 {
 	struct frame *f = root(NULL);
