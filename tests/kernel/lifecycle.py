@@ -509,6 +509,7 @@ def a_pid_of_somebody_else_is_not_believed(box):
     path = record(box)
     text = read(path)
     old = json.loads(text)
+    time.sleep(0.05)  # start times are told in ticks of 10 ms: not the same one
     with subprocess.Popen(['sleep', '100']) as other:
         with open(path, 'w', encoding='utf-8') as f:
             json.dump({**old, 'pid': other.pid}, f)
