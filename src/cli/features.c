@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* features: printed from the tables that the parsers use, so that it can't claim what isn't there.
- */
+/* features: printed from the tables that the parsers use, so that it can't claim what isn't there;
+ * what depends on the kernel is asked of it. */
 #include "cli/cli.h"
 
 #include "base/json.h"
@@ -9,6 +9,9 @@
 #include "model/oci.h"
 #include "version.h"
 
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static void key_list(struct json_writer *w, const char *key, const struct name_table *t)
@@ -73,6 +76,31 @@ static void cgroup(struct json_writer *w)
 	json_w_object_end(w);
 }
 
+/* The running kernel takes the flags: then it only misses the filter, which isn't there (EFAULT).
+ */
+static bool kernel_takes(unsigned flags)
+{
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, NULL) < 0 && errno == EFAULT;
+}
+
+static void supported_flags(struct json_writer *w)
+{
+	static const unsigned flags[OCI_SECCOMP_FLAG_N] = {
+		[OCI_SECCOMP_TSYNC] = SECCOMP_FILTER_FLAG_TSYNC,
+		[OCI_SECCOMP_LOG] = SECCOMP_FILTER_FLAG_LOG,
+		[OCI_SECCOMP_SPEC_ALLOW] = SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+		/* Linux 5.19; only beside a listener */
+		[OCI_SECCOMP_WAIT_KILLABLE_RECV] = 1U << 5 | SECCOMP_FILTER_FLAG_NEW_LISTENER,
+	};
+
+	json_w_key(w, "supportedFlags");
+	json_w_array(w);
+	for (int i = 0; i < OCI_SECCOMP_FLAG_N; i++)
+		if (kernel_takes(flags[i]))
+			json_w_str(w, name_of(&oci_seccomp_flag_names, i));
+	json_w_array_end(w);
+}
+
 static void seccomp(struct json_writer *w)
 {
 	json_w_key(w, "seccomp");
@@ -82,7 +110,7 @@ static void seccomp(struct json_writer *w)
 	key_list(w, "operators", &oci_seccomp_op_names);
 	key_list(w, "archs", &oci_seccomp_arch_names);
 	key_list(w, "knownFlags", &oci_seccomp_flag_names);
-	key_list(w, "supportedFlags", &oci_seccomp_flag_names);
+	supported_flags(w);
 	json_w_object_end(w);
 }
 
