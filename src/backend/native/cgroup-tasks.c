@@ -337,3 +337,21 @@ int cgroup_signal(const struct cgroup *cg, int signo, struct err *err)
 		return cgroup_fail(err, errno, "writing cgroup.kill", cgroup_name(cg->fd, name));
 	return kill_frozen(cg, err);
 }
+
+/* ---- memory ---- */
+
+int cgroup_explain_memory(int fd, struct err *err)
+{
+	char events[CGROUP_FILE_MAX], max[32];
+
+	if (fd < 0 || cgroup_get(fd, "memory.events", events, sizeof(events)) < 0 ||
+		cgroup_get(fd, "memory.max", max, sizeof(max)) < 0)
+		return -1;
+	if (cgroup_key(events, "oom_kill") <= 0 && cgroup_key(events, "max") <= 0)
+		return -1;
+	max[strcspn(max, "\n")] = '\0';
+	err_set(err, ERR_EXHAUSTED, "init",
+		"ended for want of memory while it set the container up: its cgroup's memory.max is %s",
+		max);
+	return err_hint(err, "raise linux.resources.memory.limit, or that of a group above");
+}

@@ -127,6 +127,11 @@ int cgroup_remove_empty(const char *path) _must_check_;
 /* 1 when pid is in the group (or beneath), 0 when not (or when there is no such process). */
 int cgroup_holds(const char *path, pid_t pid, struct err *) _must_check_;
 
+/* A process that was to live in the group was killed or refused memory: says so, if the group's
+ * memory.events (fd: its folder, or FD_NONE) show that its limit was hit. Otherwise *err stays.
+ * Returns -1. */
+int cgroup_explain_memory(int fd, struct err *err);
+
 /* ---- the pure part: what is written where ---- */
 
 enum cgroup_value_flags {

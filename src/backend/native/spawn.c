@@ -21,6 +21,7 @@
  */
 #include "backend/native/spawn.h"
 
+#include "backend/native/cgroup.h"
 #include "backend/native/clone.h"
 #include "backend/native/hooks.h"
 #include "base/log.h"
@@ -413,6 +414,7 @@ struct talk {
 	pid_t helper;               /* to be reaped once it has named the real process */
 	bool go_owed;               /* a new user namespace: init waits for its maps */
 	struct wire_msg *ret_error; /* the plan isn't at hand: the caller explains */
+	bool killed;                /* init died of SIGKILL */
 };
 
 static int reap(pid_t pid)
@@ -439,9 +441,7 @@ static int died(struct talk *t, struct err *err)
 	else
 		err_set(err, ERR_INTERNAL, "init", "ended with status %d without a word",
 			WEXITSTATUS(status));
-	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
-		err_hint(err,
-			"the memory limit may be too low for the set-up: see memory.events of the cgroup and the kernel's log");
+	t->killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 	return -1;
 }
 
@@ -739,6 +739,8 @@ int spawn(const struct plan *p, struct prepared *sources, int cgroup_fd,
 fail:
 	kill_and_reap(&t);
 	spawned_close(ret);
+	if (t.killed || err->os == ENOMEM)
+		return cgroup_explain_memory(cgroup_fd, err);
 	return -1;
 }
 
