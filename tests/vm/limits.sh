@@ -52,9 +52,33 @@ a_limit_of_processes_stops_forks() {
 	has "$out" "can't fork"
 }
 
+a_limit_of_no_processes_lets_the_container_itself_live() {
+	local out
+	bundle 'linux.resources.pids={"limit":0}'
+	script 'cat /sys/fs/cgroup/pids.max; :'
+	out=$(run 2>&1) || true
+	has "$out" "can't fork"
+	script 'read -r max </sys/fs/cgroup/pids.max; echo "$max"'
+	same 0 "$(run)"
+}
+
+an_idle_container_gets_what_others_leave() {
+	bundle 'linux.resources.cpu={"idle":1}'
+	same 1 "$(files cpu.idle)"
+}
+
+disks_are_weighted_and_throttled() {
+	local disk='"major":'$(stat -c %Hr /dev/vda)',"minor":'$(stat -c %Lr /dev/vda)
+	bundle "linux.resources.blockIO={\"weight\":500,\"throttleReadBpsDevice\":[{$disk,\"rate\":1048576}],
+\"throttleWriteIOPSDevice\":[{$disk,\"rate\":100}]}"
+	has "$(files io.max)" 'rbps=1048576 wbps=max riops=max wiops=100'
+	script 'cd /sys/fs/cgroup; cat io.bfq.weight 2>/dev/null || cat io.weight'
+	has 'default 500 default 4950' "$(run)"
+}
+
 huge_pages() {
 	bundle 'linux.resources.hugepageLimits=[{"pageSize":"2MB","limit":4194304}]'
-	same 4194304 "$(files hugetlb.2MB.max)"
+	same $'4194304\n4194304' "$(files hugetlb.2MB.max hugetlb.2MB.rsvd.max)"
 }
 
 unified_values_are_written_as_they_are() {
@@ -116,7 +140,9 @@ deletion_kills_what_shares_the_hosts_pids() {
 }
 
 tap_run memory_limits memory_beyond_the_limit_kills cpu_limits cpu_burst cpus_and_memory_nodes \
-	a_cpu_that_is_not_there_is_refused a_limit_of_processes_stops_forks huge_pages \
+	a_cpu_that_is_not_there_is_refused a_limit_of_processes_stops_forks \
+	a_limit_of_no_processes_lets_the_container_itself_live an_idle_container_gets_what_others_leave \
+	disks_are_weighted_and_throttled huge_pages \
 	unified_values_are_written_as_they_are an_unknown_unified_file_is_refused \
 	devices_are_denied_unless_allowed a_given_cgroup_is_used_and_removed \
 	the_cgroup_namespace_hides_the_path deletion_kills_what_shares_the_hosts_pids

@@ -16,6 +16,41 @@ a_hard_limit_above_ours_is_raised() {
 	same $'70000\n80000' "$(run)"
 }
 
+exec_has_them_too() {
+	bundle process.oomScoreAdj=-500 'process.args=["sleep","1000"]' \
+		'process.rlimits=[{"type":"RLIMIT_NOFILE","soft":70000,"hard":80000}]'
+	up
+	same $'-500\n70000\n80000' \
+		"$("$CTRCTL" exec "$id" sh -c 'cat /proc/self/oom_score_adj; ulimit -Sn; ulimit -Hn')"
+	echo '{"cwd":"/","args":["sh","-c","cat /proc/self/oom_score_adj; ulimit -Sn; ulimit -Hn"],
+"oomScoreAdj":-1000,"rlimits":[{"type":"RLIMIT_NOFILE","soft":90000,"hard":1000000}]}' >process.json
+	same $'-1000\n90000\n1000000' "$("$CTRCTL" exec --process process.json "$id")"
+	same -500 "$(cat "/proc/$(cat pid)/oom_score_adj")"
+}
+
+in_a_user_namespace_they_are_set_from_outside() {
+	bundle process.oomScoreAdj=-400 'linux.namespaces.6={"type":"user"}' root.path='"rootfs"' \
+		'process.rlimits=[{"type":"RLIMIT_NOFILE","soft":70000,"hard":80000}]' \
+		'linux.uidMappings=[{"containerID":0,"hostID":100000,"size":65536}]' \
+		'linux.gidMappings=[{"containerID":0,"hostID":100000,"size":65536}]' 'process.args=["sleep","1000"]'
+	cp -a "$CACHE/rootfs/busybox" rootfs
+	chmod 755 . ..
+	up
+	same -400 "$(cat "/proc/$(cat pid)/oom_score_adj")"
+	same $'-400\n70000\n80000' \
+		"$("$CTRCTL" exec "$id" sh -c 'cat /proc/self/oom_score_adj; ulimit -Sn; ulimit -Hn')"
+}
+
+what_a_process_may_not_ask_for_is_refused() {
+	bundle process.oomScoreAdj=-1001
+	refused '-1000 to 1000' run
+	bundle 'process.rlimits=[{"type":"RLIMIT_NOFILE","soft":70000,"hard":60000}]'
+	refused RLIMIT_NOFILE run
+	bundle 'process.rlimits=[{"type":"RLIMIT_NOFILE","soft":1,"hard":18446744073709551615}]'
+	refused RLIMIT_NOFILE run
+	nothing_left
+}
+
 all_capabilities_can_be_given() {
 	local all
 	all=$("$CTRCTL" features | python3 -c 'import json, sys
@@ -71,7 +106,9 @@ an_idmapped_mount_shows_other_owners() {
 	same 5:5 "$(run)"
 }
 
-tap_run a_negative_oom_score_adj_is_set a_hard_limit_above_ours_is_raised all_capabilities_can_be_given \
+tap_run a_negative_oom_score_adj_is_set a_hard_limit_above_ours_is_raised \
+	exec_has_them_too in_a_user_namespace_they_are_set_from_outside what_a_process_may_not_ask_for_is_refused \
+	all_capabilities_can_be_given \
 	a_user_namespace_maps_ids time_offsets_are_set a_network_namespace_is_joined \
 	an_idmapped_mount_shows_other_owners
 tap_done
