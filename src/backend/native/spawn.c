@@ -67,13 +67,17 @@ struct spawn_trace {
 
 /* ---- the child, between clone and exec: system calls only ---- */
 
+/* The word itself needs memory, charged to the container's cgroup. */
+enum { STATUS_TOLD = 126, STATUS_SPEECHLESS = 125 };
+
 static int child_fail(const struct launch *l, uint32_t call)
 {
 	struct wire_msg m = {
 		.kind = WIRE_ERROR, .step = STEP_BEFORE_INIT, .err = errno, .call = call
 	};
 
-	return send(l->ctl, &m, sizeof(m), MSG_NOSIGNAL) == sizeof(m) ? 126 : 125;
+	return send(l->ctl, &m, sizeof(m), MSG_NOSIGNAL) == sizeof(m) ? STATUS_TOLD
+								      : STATUS_SPEECHLESS;
 }
 
 /* All capabilities become ambient: uid 0 has no map yet, so the exec would drop them. */
@@ -414,7 +418,7 @@ struct talk {
 	pid_t helper;               /* to be reaped once it has named the real process */
 	bool go_owed;               /* a new user namespace: init waits for its maps */
 	struct wire_msg *ret_error; /* the plan isn't at hand: the caller explains */
-	bool killed;                /* init died of SIGKILL */
+	bool no_memory;             /* init died as it does for want of memory */
 };
 
 static int reap(pid_t pid)
@@ -441,7 +445,8 @@ static int died(struct talk *t, struct err *err)
 	else
 		err_set(err, ERR_INTERNAL, "init", "ended with status %d without a word",
 			WEXITSTATUS(status));
-	t->killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+	t->no_memory = WIFSIGNALED(status) ? WTERMSIG(status) == SIGKILL
+					   : WEXITSTATUS(status) == STATUS_SPEECHLESS;
 	return -1;
 }
 
@@ -739,7 +744,7 @@ int spawn(const struct plan *p, struct prepared *sources, int cgroup_fd,
 fail:
 	kill_and_reap(&t);
 	spawned_close(ret);
-	if (t.killed || err->os == ENOMEM)
+	if (t.no_memory || err->os == ENOMEM)
 		return cgroup_explain_memory(cgroup_fd, err);
 	return -1;
 }
