@@ -5,7 +5,7 @@
  */
 #include "backend/native/prepare.h"
 
-#include "backend/native/spawn.h"
+#include "backend/native/userns.h"
 #include "base/path.h"
 
 #include <fcntl.h>
@@ -61,7 +61,7 @@ static int own_idmap(int fd, const struct plan_source *s, struct err *err)
 {
 	if (!s->idmap || !s->n_uid_map)
 		return 0;
-	_close_ int userns = spawn_userns(s->uid_map, s->n_uid_map, s->gid_map, s->n_gid_map, err);
+	_close_ int userns = userns_make(s->uid_map, s->n_uid_map, s->gid_map, s->n_gid_map, err);
 	if (userns < 0)
 		return -1;
 	return set_idmap(fd, s->idmap_recursive, userns, s, err);

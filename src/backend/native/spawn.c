@@ -23,29 +23,21 @@
 
 #include "backend/native/cgroup.h"
 #include "backend/native/clone.h"
-#include "backend/native/hooks.h"
-#include "base/log.h"
+#include "backend/native/image.h"
+#include "backend/native/talk.h"
+#include "backend/native/timens.h"
 #include "init/image.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/capability.h>
 
-#ifndef MFD_EXEC
-#define MFD_EXEC 0x0010U /* Linux 6.3 */
-#endif
-
-enum { CHILD_STACK = 32 * 1024, STEP_BEFORE_INIT = UINT32_MAX };
+enum { CHILD_STACK = 32 * 1024 };
 
 /* Everything that the child between clone and exec needs; it may share our memory, and only reads.
  */
@@ -66,9 +58,6 @@ struct spawn_trace {
 };
 
 /* ---- the child, between clone and exec: system calls only ---- */
-
-/* The word itself needs memory, charged to the container's cgroup. */
-enum { STATUS_TOLD = 126, STATUS_SPEECHLESS = 125 };
 
 static int child_fail(const struct launch *l, uint32_t call)
 {
@@ -147,171 +136,6 @@ static int child_helper(void *arg)
 		return child_fail(l, SYS_clone3);
 	m.value = pid;
 	return send(l->ctl, &m, sizeof(m), MSG_NOSIGNAL) == sizeof(m) ? 0 : 1;
-}
-
-/* ---- the image ---- */
-
-/* vm.memfd_noexec=2 refuses executable memfds: then a detached read-only tmpfs carries the image.
- */
-static int image_on_tmpfs(const void *plan, size_t n, struct err *err)
-{
-	_close_ int fs = fsopen("tmpfs", FSOPEN_CLOEXEC);
-
-	if (fs < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "source", "ctrctl", 0) < 0 ||
-		fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-		return err_sys(err, errno, "fsopen", "tmpfs for init");
-	_close_ int mnt = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
-	if (mnt < 0)
-		return err_sys(err, errno, "fsmount", "tmpfs for init");
-	_close_ int out = openat(mnt, "init", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0500);
-	if (out < 0 || fd_write_all(out, init_image, init_image_size) < 0 ||
-		fd_write_all(out, plan, n) < 0)
-		return err_sys(err, errno, "write", "init");
-	out = fd_close(out);
-	if (fsconfig(fs, FSCONFIG_SET_FLAG, "ro", NULL, 0) < 0 ||
-		fsconfig(fs, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0) < 0)
-		return err_sys(err, errno, "fsconfig", "read-only tmpfs for init");
-	int fd = openat(mnt, "init", O_RDONLY | O_CLOEXEC);
-	return fd < 0 ? err_sys(err, errno, "open", "init") : fd;
-}
-
-/* A fresh one for each process: one that is shared could be held open for writing from inside and
- * block every later exec. */
-static int make_image(const struct str *plan, struct err *err)
-{
-	const unsigned seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
-	_close_ int fd = memfd_create("ctrctl-init", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
-
-	if (fd < 0 && errno == EINVAL) /* before 6.3 */
-		fd = memfd_create("ctrctl-init", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd < 0 && errno == EACCES)
-		return image_on_tmpfs(plan->p, plan->n, err);
-	if (fd < 0)
-		return err_sys(err, errno, "memfd_create", "init");
-	if (fd_write_all(fd, init_image, init_image_size) < 0 ||
-		fd_write_all(fd, plan->p, plan->n) < 0)
-		return err_sys(err, errno, "write", "init");
-	if (fcntl(fd, F_ADD_SEALS, seals) < 0)
-		return err_sys(err, errno, "fcntl", "seals of init");
-	return fd_take(&fd);
-}
-
-/* ---- id maps ---- */
-
-static int write_map(
-	pid_t pid, const char *name, const struct oci_id_map *map, size_t n, struct err *err)
-{
-	_str_ struct str text = { 0 };
-	char path[64];
-
-	for (size_t i = 0; i < n; i++)
-		str_printf(&text, "%u %u %u\n", map[i].container_id, map[i].host_id, map[i].size);
-	if (str_ok(&text, err) < 0)
-		return -1;
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-	if (n && file_put(AT_FDCWD, path, text.p) < 0)
-		return err_sys(err, errno, "write", "%s: %s", name, text.p);
-	return 0;
-}
-
-static int write_maps(pid_t pid, const struct oci_id_map *uid, size_t n_uid,
-	const struct oci_id_map *gid, size_t n_gid, struct err *err)
-{
-	if (write_map(pid, "uid_map", uid, n_uid, err) < 0)
-		return err_in(err, "linux.uidMappings");
-	if (write_map(pid, "gid_map", gid, n_gid, err) < 0)
-		return err_in(err, "linux.gidMappings");
-	return 0;
-}
-
-static int open_userns(pid_t pid, struct err *err)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd < 0 ? err_sys(err, errno, "open", "%s", path) : fd;
-}
-
-static int child_sleep(void *arg _unused_)
-{
-	pause();
-	return 0;
-}
-
-int spawn_userns(const struct oci_id_map *uid, size_t n_uid, const struct oci_id_map *gid,
-	size_t n_gid, struct err *err)
-{
-	struct clone_args args = { .flags = CLONE_NEWUSER, .exit_signal = SIGCHLD };
-	pid_t pid = clone_call(&args, child_sleep, NULL);
-	int fd = -1;
-
-	if (pid < 0)
-		return err_sys(err, errno, "clone3", "user namespace for an id map");
-	if (write_maps(pid, uid, n_uid, gid, n_gid, err) == 0)
-		fd = open_userns(pid, err);
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	return fd;
-}
-
-/* ---- time namespaces ---- */
-
-static int write_offsets(const struct oci_time_offsets *o, struct err *err)
-{
-	_str_ struct str text = { 0 };
-
-	if (o && o->monotonic)
-		str_printf(&text, "monotonic %lld %u\n", (long long)o->monotonic->secs,
-			o->monotonic->nanosecs);
-	if (o && o->boottime)
-		str_printf(&text, "boottime %lld %u\n", (long long)o->boottime->secs,
-			o->boottime->nanosecs);
-	if (str_ok(&text, err) < 0)
-		return -1;
-	if (!text.n || file_put(AT_FDCWD, "/proc/self/timens_offsets", text.p) == 0)
-		return 0;
-	int os = errno;
-	err_sys(err, os, "write", "timens_offsets: %s", text.p);
-	err_in(err, "linux.timeOffsets");
-	if (os == ERANGE)
-		err_hint(err, "the clock of the container would be negative or beyond 292 years");
-	return -1;
-}
-
-static void leave_time(int own)
-{
-	if (own < 0)
-		return;
-	if (setns(own, CLONE_NEWTIME) < 0)
-		log_warn("can't return to the own time namespace: %s", strerror(errno));
-	fd_close(own);
-}
-
-/* Puts this process's children into the time namespace of the plan; *ret_own takes it back
- * (FD_NONE: nothing was done). */
-static int enter_time(
-	const struct plan *p, const struct prepared *sources, int *ret_own, struct err *err)
-{
-	*ret_own = FD_NONE;
-	if (!p->spawn.time_ns && p->spawn.time_join < 0)
-		return 0;
-	_close_ int own = open("/proc/self/ns/time", O_RDONLY | O_CLOEXEC);
-	if (own < 0)
-		return err_sys(err, errno, "open", "time namespace");
-	if (p->spawn.time_ns) {
-		if (unshare(CLONE_NEWTIME) < 0)
-			return err_sys(err, errno, "unshare", "time namespace");
-		if (write_offsets(p->spawn.time_offsets, err) < 0) {
-			leave_time(fd_take(&own)); /* poststop hooks are children of ours, too */
-			return -1;
-		}
-	} else if (setns(sources->fds[p->spawn.time_join], CLONE_NEWTIME) < 0) {
-		err_sys(err, errno, "setns", "%s", p->sources[p->spawn.time_join].path);
-		return err_in(err, "%s", p->sources[p->spawn.time_join].place);
-	}
-	*ret_own = fd_take(&own);
-	return 0;
 }
 
 /* ---- clone ---- */
@@ -407,217 +231,6 @@ void spawn_trace_add(struct spawned *s, const struct plan *p, struct ctr_trace *
 	}
 }
 
-/* ---- the conversation ---- */
-
-struct talk {
-	const struct plan *plan;
-	const struct prepared *sources;
-	const struct spawn_events *events;
-	int ctl;
-	struct spawned *out;
-	pid_t helper;               /* to be reaped once it has named the real process */
-	bool go_owed;               /* a new user namespace: init waits for its maps */
-	struct wire_msg *ret_error; /* the plan isn't at hand: the caller explains */
-	bool no_memory;             /* init died as it does for want of memory */
-};
-
-static int reap(pid_t pid)
-{
-	int status = 0;
-
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return status;
-}
-
-/* EOF before READY: what became of init. */
-static int died(struct talk *t, struct err *err)
-{
-	int status = t->out->pid > 0 ? reap(t->out->pid) : 0;
-
-	if (t->helper == t->out->pid)
-		t->helper = 0; /* reaped just now: its number may be somebody else's */
-	t->out->pid = 0;
-	if (WIFSIGNALED(status))
-		err_set(err, ERR_SYSTEM, "init",
-			"was killed by signal %d (%s) while it set the container up",
-			WTERMSIG(status), strsignal(WTERMSIG(status)));
-	else
-		err_set(err, ERR_INTERNAL, "init", "ended with status %d without a word",
-			WEXITSTATUS(status));
-	t->no_memory = WIFSIGNALED(status) ? WTERMSIG(status) == SIGKILL
-					   : WEXITSTATUS(status) == STATUS_SPEECHLESS;
-	return -1;
-}
-
-static int say(struct talk *t, uint32_t kind, struct err *err)
-{
-	struct wire_msg m = { .kind = kind };
-
-	if (send(t->ctl, &m, sizeof(m), MSG_NOSIGNAL) == sizeof(m))
-		return 0;
-	return errno == EPIPE ? died(t, err) : err_sys(err, errno, "send", "init");
-}
-
-/* The real process is known: maps if it has a new user namespace, then it may go on. */
-static int adopt(struct talk *t, pid_t pid, struct err *err)
-{
-	const struct plan_spawn *s = &t->plan->spawn;
-
-	if (t->helper) {
-		reap(t->helper);
-		t->helper = 0;
-		fd_close(t->out->pidfd);
-		t->out->pidfd = pidfd_open(pid, 0);
-		if (t->out->pidfd < 0)
-			return err_sys(err, errno, "pidfd_open", "process %d", (int)pid);
-	}
-	t->out->pid = pid;
-	if (!t->go_owed)
-		return 0;
-	t->go_owed = false;
-	if (write_maps(pid, s->uid_map, s->n_uid_map, s->gid_map, s->n_gid_map, err) < 0)
-		return -1;
-	if (prepare_needs_userns(t->plan)) {
-		_close_ int userns = open_userns(pid, err);
-		if (userns < 0 || prepare_idmaps(t->plan, t->sources, userns, err) < 0)
-			return -1;
-	}
-	return say(t, WIRE_GO, err);
-}
-
-static int on_error(struct talk *t, const struct wire_msg *m, struct err *err)
-{
-	static const struct {
-		uint32_t call;
-		const char *name;
-	} names[] = { { SYS_execveat, "execveat" }, { SYS_setns, "setns" },
-		{ SYS_clone3, "clone3" }, { SYS_capset, "capset" }, { SYS_fcntl, "fcntl" } };
-
-	if (!t->plan) {
-		*t->ret_error = *m;
-		return err_set(err, ERR_SYSTEM, "init", "step %u failed", m->step);
-	}
-	if (m->step != STEP_BEFORE_INIT) {
-		plan_error(t->plan, m, err);
-		hook_tail_explain(&t->out->tail, t->out->hook_out, err);
-		return -1;
-	}
-	const char *name = "clone3";
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (names[i].call == m->call)
-			name = names[i].name;
-	return err_sys(err, m->err, name, "before init");
-}
-
-static int on_sync(struct talk *t, const struct wire_msg *m, int fd, struct err *err)
-{
-	_close_ int target = fd;
-	const struct plan_step *step =
-		t->plan && m->step < t->plan->n_steps ? &t->plan->steps[m->step] : NULL;
-
-	if (!step || !t->events->synced)
-		return err_set(err, ERR_INTERNAL, "init", "waits at step %u, which nobody answers",
-			m->step);
-	if (t->events->synced(t->events->arg, step, target, t->out->pid, err) < 0)
-		return -1;
-	return say(t, WIRE_GO, err);
-}
-
-static int on_console(struct talk *t, const struct wire_msg *m, int fd, struct err *err)
-{
-	if (fd < 0 || !t->events->console) {
-		fd_close(fd);
-		return err_set(err, ERR_INTERNAL, "console", "came without a taker");
-	}
-	return t->events->console(t->events->arg, fd, m->text, err);
-}
-
-/* init can't pass an fd once the filter is in force (sendmsg may be filtered), so it is fetched. */
-static int on_notify(struct talk *t, const struct wire_msg *m, struct err *err)
-{
-	struct wire_msg go = { .kind = WIRE_GO };
-	_close_ int fd = pidfd_getfd(t->out->pidfd, (int)m->value, 0);
-
-	if (fd < 0)
-		return err_sys(err, errno, "pidfd_getfd", "seccomp listener");
-	if (!t->events->notify)
-		return err_set(
-			err, ERR_INTERNAL, "linux.seccomp", "the listener came without a taker");
-	if (t->events->notify(t->events->arg, fd_take(&fd), t->out->pid, err) < 0)
-		return -1;
-	return send(t->ctl, &go, sizeof(go), MSG_NOSIGNAL) == sizeof(go)
-		       ? 0
-		       : err_sys(err, errno, "send", "init");
-}
-
-/* One message. 1: READY came, 2: EOF, 0: go on, -1. */
-static int hear(struct talk *t, struct err *err)
-{
-	struct wire_msg m;
-	int fd = FD_NONE;
-	size_t n_fds = 0;
-	ssize_t n = fd_recv(t->ctl, &m, sizeof(m), &fd, 1, &n_fds);
-
-	if (!n_fds)
-		fd = FD_NONE;
-	if (n < 0 && errno != ECONNRESET)
-		return err_sys(err, errno, "recvmsg", "init");
-	if (n <= 0)
-		return 2;
-	if (n != sizeof(m)) {
-		fd_close(fd);
-		return err_set(err, ERR_INTERNAL, "init", "sent a message of %zd bytes", n);
-	}
-	m.text[sizeof(m.text) - 1] = '\0';
-	if (m.kind == WIRE_SYNC)
-		return on_sync(t, &m, fd, err);
-	if (m.kind == WIRE_CONSOLE)
-		return on_console(t, &m, fd, err);
-	fd_close(fd);
-	switch (m.kind) {
-	case WIRE_READY: return 1;
-	case WIRE_CHILD: return adopt(t, (pid_t)m.value, err);
-	case WIRE_NOTIFY: return on_notify(t, &m, err);
-	case WIRE_ERROR: return on_error(t, &m, err);
-	default: return err_set(err, ERR_INTERNAL, "init", "sent a message of kind %u", m.kind);
-	}
-}
-
-/* Reads what hooks print meanwhile, so that a chatty one can't block. */
-static int wait_for_word(struct talk *t, struct err *err)
-{
-	for (;;) {
-		struct pollfd p[2] = { { .fd = t->ctl, .events = POLLIN },
-			{ .fd = t->out->hook_out, .events = POLLIN } };
-
-		if (t->out->hook_out < 0)
-			return 0; /* recvmsg waits by itself */
-		if (poll(p, 2, -1) < 0 && errno != EINTR)
-			return err_sys(err, errno, "poll", "init");
-		if (p[1].revents && !hook_tail_read(&t->out->tail, t->out->hook_out))
-			t->out->hook_out = fd_close(t->out->hook_out);
-		if (p[0].revents)
-			return 0;
-	}
-}
-
-static int converse(struct talk *t, int until, struct err *err)
-{
-	int r = 0;
-
-	while (r == 0) {
-		if (wait_for_word(t, err) < 0)
-			return -1;
-		r = hear(t, err);
-	}
-	if (r < 0)
-		return -1;
-	if (r == 2 && until != 2)
-		return died(t, err);
-	return r == until ? 0 : err_set(err, ERR_INTERNAL, "init", "spoke out of turn");
-}
-
 /* ---- public ---- */
 
 void spawned_close(struct spawned *s)
@@ -628,20 +241,6 @@ void spawned_close(struct spawned *s)
 	if (s->trace)
 		munmap(s->trace->times, (s->trace->n + 1) * sizeof(uint64_t));
 	s->trace = NULL;
-}
-
-static void kill_and_reap(struct talk *t)
-{
-	if (t->helper && t->helper != t->out->pid) {
-		kill(t->helper, SIGKILL);
-		reap(t->helper);
-	}
-	if (t->out->pid > 0) {
-		kill(t->out->pid, SIGKILL); /* a child of ours that wasn't reaped: the number is
-					       still its own */
-		reap(t->out->pid);
-	}
-	t->out->pid = 0;
 }
 
 static bool hooks_before_ready(const struct plan *p)
@@ -672,17 +271,17 @@ static int launch(const struct plan *p, struct prepared *sources, int cgroup_fd,
 
 	if (plan_pack(p, sources->fds, child_ctl, trace, hook, &packed, err) < 0)
 		return -1;
-	_close_ int image = make_image(&packed, err);
+	_close_ int image = image_make(&packed, err);
 	if (image < 0)
 		return -1;
 	l.image = image;
 	snprintf(l.fd_text, sizeof(l.fd_text), "%d", image);
 	snprintf(l.offset_text, sizeof(l.offset_text), "%zu", init_image_size);
-	if (enter_time(p, sources, &own_time, err) < 0)
+	if (timens_enter(p, sources, &own_time, err) < 0)
 		return -1;
 	pid_t pid = first_clone(&l, cgroup_fd, &t->out->pidfd);
 	int os = errno;
-	leave_time(own_time);
+	timens_leave(own_time);
 	if (pid < 0) {
 		t->out->pidfd = FD_NONE;
 		return clone_error(os, p, cgroup_fd, err);
@@ -725,24 +324,24 @@ int spawn(const struct plan *p, struct prepared *sources, int cgroup_fd,
 		goto fail;
 	child_ctl = fd_close(child_ctl); /* EOF must mean that init is gone */
 	hook_in = fd_close(hook_in);
-	if (!t.helper && adopt(&t, ret->pid, err) < 0)
+	if (!t.helper && talk_adopt(&t, ret->pid, err) < 0)
 		goto fail;
 	if (events->cloned && events->cloned(events->arg, ret->pid, err) < 0)
 		goto fail;
-	if (converse(&t, 1, err) < 0)
+	if (talk_until(&t, TALK_READY, err) < 0)
 		goto fail;
 	if (events->ready && events->ready(events->arg, ret->pid, err) < 0)
 		goto fail;
-	if (say(&t, WIRE_GO, err) < 0)
+	if (talk_say(&t, WIRE_GO, err) < 0)
 		goto fail;
 	if (keeps_ctl(p))
 		ret->ctl = fd_take(&ctl);
-	else if ((trace || !events->hurried) && converse(&t, 2, err) < 0)
+	else if ((trace || !events->hurried) && talk_until(&t, TALK_EOF, err) < 0)
 		goto fail;
 	spawn_trace_add(ret, p, trace);
 	return 0;
 fail:
-	kill_and_reap(&t);
+	talk_kill(&t);
 	spawned_close(ret);
 	if (t.no_memory || err->os == ENOMEM)
 		return cgroup_explain_memory(cgroup_fd, err);
@@ -754,9 +353,9 @@ int spawn_finish(
 {
 	struct talk t = { .plan = p, .events = events, .ctl = s->ctl, .out = s };
 
-	if (converse(&t, 2, err) == 0)
+	if (talk_until(&t, TALK_EOF, err) == 0)
 		return 0;
-	kill_and_reap(&t);
+	talk_kill(&t);
 	return -1;
 }
 
@@ -766,5 +365,5 @@ int spawn_listen(struct spawned *s, const struct spawn_events *events, struct wi
 	struct talk t = { .events = events, .ctl = s->ctl, .out = s, .ret_error = ret_error };
 
 	ret_error->kind = 0;
-	return converse(&t, 2, err);
+	return talk_until(&t, TALK_EOF, err);
 }

@@ -57,10 +57,6 @@ int spawn_finish(const struct plan *, struct spawned *, const struct spawn_event
 int spawn_listen(struct spawned *, const struct spawn_events *events, struct wire_msg *ret_error,
 	struct err *err) _must_check_;
 
-/* A user namespace with these maps that nobody lives in; its fd. For idmapped mounts. */
-int spawn_userns(const struct oci_id_map *uid, size_t n_uid, const struct oci_id_map *gid,
-	size_t n_gid, struct err *) _must_check_;
-
 /* Trace of the steps up to now; called again after start it adds the rest. */
 void spawn_trace_add(struct spawned *, const struct plan *, struct ctr_trace *);
 
