@@ -537,6 +537,17 @@ def a_record_cut_off_anywhere_can_be_deleted(box):
     same('running', box.status('a'))
 
 
+def a_running_container_whose_record_is_broken_is_found_and_deleted(box):
+    box.start()
+    pid, group = box.state()['pid'], cgroup_of(box)
+    with open(record(box), 'w', encoding='utf-8') as f:
+        f.write('{"version":1,"id":"c"')
+    box.call('state', 'c').fails(1)
+    box.call('delete', '--force', 'c').ok()
+    if alive(pid) or os.path.exists(group):
+        fail('something is left')
+
+
 def without_a_cgroup_everything_still_works(box):
     def edit(config):
         config['linux'].pop('cgroupsPath')
