@@ -2,6 +2,8 @@
 /* The end of init: where the process stands, what it is, its filter, and execve. */
 #include "init.h"
 
+#include <linux/elf.h>
+
 #define PATH_ROOM 4096
 
 /* ---- cwd ---- */
@@ -62,6 +64,71 @@ static long executable(const char *path)
 	return r;
 }
 
+/* Up to a blank or the end of the line; a CR, which nobody sees, is shown. */
+static void keep_interpreter(const char *from, const char *end)
+{
+	char *to = G.interpreter, *last = G.interpreter + sizeof(G.interpreter) - 1;
+
+	while (from < end && (*from == ' ' || *from == '\t'))
+		from++;
+	for (; from < end && *from && *from != '\n' && *from != ' ' && *from != '\t'; from++) {
+		if (to + 2 > last)
+			break;
+		if (*from == '\r')
+			*to++ = '\\';
+		*to++ = *from == '\r' ? 'r' : *from;
+	}
+	*to = 0;
+}
+
+static void elf_interpreter(int fd, const char *head, size_t n)
+{
+	const Elf64_Ehdr *e = (const Elf64_Ehdr *)(const void *)head;
+	char path[sizeof(G.interpreter)];
+
+	if (e->e_ident[EI_CLASS] != ELFCLASS64 || e->e_phentsize != sizeof(Elf64_Phdr) ||
+		e->e_phoff % 8)
+		return;
+	for (uint64_t i = 0; i < e->e_phnum; i++) {
+		uint64_t at = e->e_phoff + i * sizeof(Elf64_Phdr);
+		const Elf64_Phdr *h;
+
+		if (e->e_phoff > n || at + sizeof(*h) > n)
+			return;
+		h = (const Elf64_Phdr *)(const void *)(head + at);
+		if (h->p_type != PT_INTERP)
+			continue;
+		long got = SYS4(pread64, fd, path, sizeof(path), h->p_offset);
+		if (got > 0)
+			keep_interpreter(path, path + got);
+		return;
+	}
+}
+
+/* What execve will need besides the program: looked at now, since after the filter it can't be,
+ * and only for the error's sake, so nothing here fails. */
+static void note_interpreter(const char *path)
+{
+	struct open_how how = { .flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+		.resolve = RESOLVE_NO_MAGICLINKS };
+	char head[512] __attribute__((aligned(8)));
+	long call = sys_failed, fd = SYS4(openat2, AT_FDCWD, path, &how, sizeof(how)), n;
+
+	G.interpreter[0] = 0;
+	if (fd < 0) {
+		sys_failed = call;
+		return;
+	}
+	n = SYS3(read, fd, head, sizeof(head));
+	if (n > 2 && head[0] == '#' && head[1] == '!')
+		keep_interpreter(head + 2, head + n);
+	else if (n > (long)sizeof(Elf64_Ehdr) && head[0] == 0x7f && head[1] == 'E' &&
+		 head[2] == 'L' && head[3] == 'F')
+		elf_interpreter((int)fd, head, (size_t)n);
+	close_fd((int)fd);
+	sys_failed = call;
+}
+
 long exec_find(const struct wire_step *s)
 {
 	const char *path = text_at(s->s1);
@@ -73,6 +140,7 @@ long exec_find(const struct wire_step *s)
 		if (r == 0) {
 			G.exec = path;
 			G.detail[0] = 0;
+			note_interpreter(path);
 			return 0;
 		}
 		if (r != -ENOENT && r != -ENOTDIR && worst != -EACCES) {
@@ -165,5 +233,8 @@ long exec_exec(const struct wire_step *s)
 	/* A step after the filter may have looked at the root again. */
 	close_fd(G.root);
 	say(G.exec);
-	return SYS3(execve, G.exec, G.vector, G.vector + G.plan->argc + 1);
+	r = SYS3(execve, G.exec, G.vector, G.vector + G.plan->argc + 1);
+	if (r == -ENOENT && G.interpreter[0])
+		say(G.interpreter);
+	return r;
 }

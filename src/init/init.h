@@ -28,8 +28,9 @@ struct state {
 	const char **vector; /* argv, NULL, envp, NULL */
 	uint8_t committed;   /* after OP_READY: the parent's death no longer matters */
 	uint8_t cwd_done;
-	uint8_t finished; /* fds shed, umask set: nothing but execve is left */
-	char home[256];   /* "HOME=..." for a process without one, or "" */
+	uint8_t finished;      /* fds shed, umask set: nothing but execve is left */
+	char home[256];        /* "HOME=..." for a process without one, or "" */
+	char interpreter[104]; /* of the program found: its #! line's or its ELF header's, or "" */
 	char detail[sizeof(((struct wire_msg *)0)->text)];
 };
 

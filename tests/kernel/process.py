@@ -561,7 +561,8 @@ def what_the_kernel_refuses_to_run_is_explained(box):
     with open(rootfs + '/bin/foreign', 'wb') as f:
         f.write(elf)
     os.chmod(rootfs + '/bin/foreign', 0o755)
-    for name, part in (('nointerp', 'interpreter'), ('crlf', 'interpreter'), ('garbage', 'xec format error'), ('empty', 'xec format error'),
+    shutil.copy('/bin/true', rootfs + '/bin/dynamic')
+    for name, part in (('nointerp', '/no/interpreter'), ('crlf', '/bin/sh\\r'), ('dynamic', '/lib64/ld-linux-x86-64.so.2'), ('garbage', 'xec format error'), ('empty', 'xec format error'),
                        ('foreign', 'xec format error')):
         r = box.run(['/bin/' + name], rootfs=rootfs)
         if r.status == 0:
