@@ -82,6 +82,32 @@ def a_process_that_is_added_has_what_init_has(box):
     compare(box, box.state()['pid'], detached(box, 'sleep', '99'))
 
 
+def scheduling_is_the_same_too(box):
+    more = {'scheduler': {'policy': 'SCHED_BATCH', 'nice': 4}, 'ioPriority': {'class': 'IOPRIO_CLASS_BE', 'priority': 6}}
+    box.start('/probe sched; /probe ioprio; echo told; exec sleep 100', both(probe, process(**more)))
+    eventually(lambda: 'told' in box.output())
+    wanted = box.output().replace('told\n', '')
+    same(wanted, box.exec('sh', '-c', '/probe sched; /probe ioprio').ok().out)
+
+
+def the_filter_is_the_same(box):
+    box.start('mkdir /tmp/x; exec sleep 100', seccomp)
+    r = box.exec('mkdir', '/tmp/y')
+    has(r.err, 'Input/output error')
+    box.exec('touch', '/tmp/z').ok()
+
+
+def a_terminal_of_an_exec_leaves_dev_console_alone(box):
+    box.start()
+    s = ConsoleSocket(box, 'tty')
+    box.call('exec', '--tty', '--detach', '--console-socket', s.path, 'c', 'sh', '-c', 'ls /dev/console; tty').ok()
+    name, master = s.master()
+    out = read_all(master)
+    os.close(master)
+    has(out, 'No such file')
+    has(out, name)
+
+
 def the_same_as_root_without_no_new_privileges(box):
     box.start(['sleep', '100'], process(noNewPrivileges=False))
     compare(box, box.state()['pid'], detached(box, 'sleep', '99'))

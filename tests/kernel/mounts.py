@@ -365,6 +365,24 @@ def id_maps_that_make_no_sense_are_refused(box):
     box.run('true', mount('/m', 'tmpfs', 'tmpfs', ['idmap'], uidMappings=one, gidMappings=one)).fails(1, 'mounts[7]', 'bind')
 
 
+def root_of_an_idmapped_mount_writes_with_the_ids_of_the_map(box):
+    path = folder(box)
+    maps = {'uidMappings': [{'containerID': 3000, 'hostID': 0, 'size': 10}], 'gidMappings': [{'containerID': 4000, 'hostID': 0, 'size': 10}]}
+    os.chown(path, 3000, 4000)
+    box.run('touch /m/new', mount('/m', 'bind', path, ['bind', 'idmap'], **maps)).ok()
+    st = os.stat(path + '/new')
+    same((3000, 4000), (st.st_uid, st.st_gid))
+
+
+def an_idmapped_mount_can_be_read_only_and_below_a_mapped_root(box):
+    path = folder(box)
+    file(path, 'f', owner=(1000, 1000))
+    r = box.run('stat -c "%n %u %g" /m/f; touch /m/g', both(user_namespace, mount('/m', 'bind', path, ['rbind', 'rro', 'ridmap'])),
+                rootfs=mapped_rootfs(box))
+    same({'/m/f': '1000 1000'}, owners(r.out))
+    has(r.err, 'Read-only')
+
+
 # -- tmpcopyup -------------------------------------------------------------------------------------------
 
 def tmpcopyup_keeps_contents_modes_owners_links_and_attributes(box):
