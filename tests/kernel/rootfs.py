@@ -268,6 +268,8 @@ def read_only_paths_refuse_writes_with_all_that_is_below(box):
                 both(mount('/data/sub', 'tmpfs', 'tmpfs', []),
                      linux(readonlyPaths=['/data', '/proc/sys', '/nowhere', '/no/where'])), rootfs=rootfs).ok()
     same(3, r.err.count('Read-only'), r.err)
+    info = info_of(box, mount('/data/sub', 'tmpfs', 'tmpfs', []), linux(readonlyPaths=['/data']), rootfs=rootfs)
+    same(('tmpfs', True), (info['/data/sub'].type, 'ro' in info['/data/sub'].options))
 
 
 def a_read_only_path_keeps_the_other_flags_of_its_mount(box):
