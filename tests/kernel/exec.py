@@ -164,25 +164,6 @@ def the_same_where_init_moved_into_a_group_below(box):
     has(own, '/sub')
 
 
-def exec_goes_where_init_is_when_its_group_can_hold_no_processes(box):
-    controllers = open(cgroup_mount() + '/cgroup.controllers', encoding='ascii').read().split()
-    if not controllers:
-        skip('no controller here')
-
-    def rw(config):
-        config['mounts'][-1]['options'] = ['nosuid', 'noexec', 'nodev']
-    box.start('cd /sys/fs/cgroup; mkdir sub && for p in $(cat cgroup.procs); do echo $p > sub/cgroup.procs; done;'
-              'for c in $(cat cgroup.controllers); do echo +$c > cgroup.subtree_control; done; cat cgroup.subtree_control; echo moved;'
-              'exec sleep 100', rw)
-    eventually(lambda: 'moved' in box.output())
-    pid = box.state()['pid']
-    own = read(pid, 'cgroup').splitlines()[-1].split(':')[2]
-    with open(cgroup_mount() + os.path.dirname(own) + '/cgroup.subtree_control', encoding='ascii') as f:
-        if not f.read().strip():
-            skip('no controller could be enabled')
-    same(read(pid, 'cgroup'), read(detached(box, 'sleep', '99'), 'cgroup'), 'cgroup')
-
-
 def the_session_and_the_keyring_are_its_own(box):
     box.start(edit=probe)
     sid, pid, _ = box.exec('/probe', 'isatty').ok().out.split()

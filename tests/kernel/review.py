@@ -172,15 +172,20 @@ def exec_reaches_a_container_that_manages_its_own_cgroups(box):
         domain = [c for c in f.read().split() if c in ('hugetlb', 'memory', 'io', 'rdma')]
     if not domain:
         skip('no controller to be passed on')
-    at = cgroup_mount()
-    for part in path.split('/'):
-        at = os.path.join(at, part)
-        try:
+    with open(cgroup_mount() + '/cgroup.subtree_control', encoding='utf-8') as f:
+        passed_on = domain[0] in f.read().split()
+    try:
+        at = cgroup_mount()
+        for part in path.split('/'):
+            at = os.path.join(at, part)
             with open(os.path.join(at, 'cgroup.subtree_control'), 'w', encoding='utf-8') as f:
                 f.write('+' + domain[0])
-        except OSError as e:
-            skip('%s: %s' % (at, e))
-    has(box.exec('cat', '/proc/self/cgroup').ok().out, '0::/init.scope')
+        has(box.exec('cat', '/proc/self/cgroup').ok().out, '0::/init.scope')
+    finally:
+        box.delete()
+        if not passed_on:
+            with open(cgroup_mount() + '/cgroup.subtree_control', 'w', encoding='utf-8') as f:
+                f.write('-' + domain[0])
 
 
 # -- what the caller has open ---------------------------------------------------------------------------
