@@ -346,7 +346,7 @@ def a_mount_has_maps_of_its_own(box):
 
 def idmap_is_for_the_mount_and_ridmap_for_those_below_too(box):
     path = folder(box)
-    with HostMount(path + '/sub', type='tmpfs') as sub:
+    with HostMount(path + '/sub', '-o', 'bind', type='none', source=folder(box, 'below')) as sub:  # tmpfs only from 6.3
         file(path, 'a')
         file(sub, 'b')
         maps = {'uidMappings': [{'containerID': 0, 'hostID': 5000, 'size': 10}],
