@@ -343,7 +343,8 @@ int spawn(const struct plan *p, struct prepared *sources, int cgroup_fd,
 fail:
 	talk_kill(&t);
 	spawned_close(ret);
-	if (t.no_memory || err->os == ENOMEM)
+	/* init's arguments are short: E2BIG is no page for them */
+	if (t.no_memory || err->os == ENOMEM || err->os == E2BIG)
 		return cgroup_explain_memory(cgroup_fd, err);
 	return -1;
 }
