@@ -136,7 +136,7 @@ static long caps_set(const struct caps *c)
 
 long process_caps(const struct wire_step *s)
 {
-	struct caps want = { s->a, s->b, s->c }, have;
+	struct caps want = { s->a, s->b, s->c }, have = { 0 };
 	long r = caps_set(&want);
 
 	if (r == 0)

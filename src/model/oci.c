@@ -148,7 +148,7 @@ static int parse(const char *text, size_t n, const struct json_field *fields, si
 	struct arena *arena, void **ret, struct err *err)
 {
 	const struct json *tree;
-	void *base;
+	void *base = NULL;
 
 	if (json_parse(text, n, OCI_CONFIG_MAX, arena, &tree, err) < 0)
 		return -1;
@@ -164,7 +164,7 @@ static int parse(const char *text, size_t n, const struct json_field *fields, si
 int oci_spec_parse(
 	const char *text, size_t n, struct arena *arena, struct oci_spec **ret, struct err *err)
 {
-	void *base;
+	void *base = NULL;
 
 	if (parse(text, n, oci_spec_fields, sizeof(**ret), arena, &base, err) < 0)
 		return -1;
@@ -175,7 +175,7 @@ int oci_spec_parse(
 int oci_process_parse(
 	const char *text, size_t n, struct arena *arena, struct oci_process **ret, struct err *err)
 {
-	void *base;
+	void *base = NULL;
 
 	if (parse(text, n, oci_process_fields, sizeof(**ret), arena, &base, err) < 0)
 		return -1;
@@ -186,7 +186,7 @@ int oci_process_parse(
 int oci_resources_parse(const char *text, size_t n, struct arena *arena, struct oci_resources **ret,
 	struct err *err)
 {
-	void *base;
+	void *base = NULL;
 
 	if (parse(text, n, oci_resources_fields, sizeof(**ret), arena, &base, err) < 0)
 		return -1;

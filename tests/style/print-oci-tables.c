@@ -37,7 +37,7 @@ static void print_row(const char *path, const struct json_field *f, const char *
 
 static void print_inside(const struct json_field *f, const char *path)
 {
-	char item[512];
+	char item[640];
 
 	snprintf(item, sizeof(item), "%s/{key}", path);
 	if (f->kind == J_MAP_STR)
