@@ -26,17 +26,6 @@ a_limit_too_low_for_the_first_exec_is_named() {
 }
 
 # the container's own process can't be killed for it, and so what exec adds is
-a_memory_limit_that_exec_hits_is_named() {
-	bundle process.oomScoreAdj=-1000 'process.args=["sleep","1000"]' \
-		'linux.resources.memory={"limit":16777216,"swap":16777216}'
-	up
-	"$CTRCTL" update --memory 65536 --memory-swap 65536 "$id"
-	"$CTRCTL" exec "$id" echo it runs >said 2>&1 && fail "exec got through: $(cat said)"
-	has "$(cat said)" 'init: ended for want of memory'
-	has "$(cat said)" 'memory.max is 65536'
-	"$CTRCTL" state "$id" | grep -q running
-}
-
 an_out_of_memory_kill_is_seen_by_engines() {
 	local group
 	bundle 'linux.resources.memory={"limit":16777216,"swap":16777216}'
@@ -59,5 +48,5 @@ memory_oom_group_kills_all() {
 }
 
 tap_run a_limit_too_low_for_init_is_named a_limit_too_low_for_the_first_exec_is_named \
-	a_memory_limit_that_exec_hits_is_named an_out_of_memory_kill_is_seen_by_engines memory_oom_group_kills_all
+	an_out_of_memory_kill_is_seen_by_engines memory_oom_group_kills_all
 tap_done
