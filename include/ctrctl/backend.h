@@ -93,6 +93,13 @@ struct ctr_save {
 	void *arg;
 };
 
+/* A pod's sandbox as the backend makes it; see ctrctl/sandbox.h. */
+struct ctr_sandbox_record;
+struct ctr_sandbox_save {
+	int (*fn)(void *arg, const struct ctr_sandbox_record *, struct err *);
+	void *arg;
+};
+
 struct ctr_backend {
 	const char *name;
 	/* Usable here? 1 yes, 0 no (why_not says it), -1 failed. */
@@ -126,6 +133,16 @@ struct ctr_backend {
 	/* hooks that run outside of the container after it is gone (poststop): failures are logged,
 	 * never returned */
 	void (*after)(const struct ctr_record *, const struct oci_spec *);
+	/* Pods. Makes what a pod's containers share, as the record's config says: namespaces pinned
+	 * as files of run_fd ("net", "ipc", "uts", "user", "pid"), shm, sysctls, cgroup, pause;
+	 * fills ns_path, shm, cgroup, pause. save() before each side effect that the record must
+	 * know of. On failure the caller calls sandbox_destroy. */
+	int (*sandbox_make)(struct ctr_sandbox_record *, int run_fd,
+		const struct ctr_sandbox_save *, struct err *);
+	/* All of it still there? 1, 0, -1. */
+	int (*sandbox_ready)(const struct ctr_sandbox_record *, int run_fd, struct err *);
+	/* Undoes all of it. Safe on half-made ones, and twice. */
+	int (*sandbox_destroy)(const struct ctr_sandbox_record *, int run_fd, struct err *);
 };
 
 extern const struct ctr_backend ctr_backend_native;

@@ -16,12 +16,16 @@
 #include "ctrctl/backend.h"
 
 #define CTR_ROOT_DEFAULT "/run/ctrctl"
+#define CTR_DATA_DEFAULT "/var/lib/ctrctl"
 
 struct ctr_engine;
 struct ctr_container;
 
 struct ctr_engine_options {
 	const char *root; /* NULL: CTR_ROOT_DEFAULT */
+	const char *
+		data; /* NULL: CTR_DATA_DEFAULT; images, sandboxes, containers made from requests */
+	const char *settings; /* NULL: /etc/ctrctl/config.json, if there is one */
 	const struct ctr_backend *const
 		*backends;  /* NULL-terminated, the first is the default; borrowed while open */
 	int cgroup_manager; /* enum ctr_cgroup_manager, for new containers */

@@ -51,6 +51,7 @@ enum json_kind {
 	J_OBJECT,  /* struct, from a field table */
 	J_MAP_STR, /* struct ctr_map_str: object of strings */
 	J_MAP_OBJ, /* struct ctr_map_obj: object of objects; items are structs of `size` bytes */
+	J_PRESENT, /* bool: the key is there, whatever its value; never written */
 };
 
 enum json_flags {
@@ -71,13 +72,17 @@ struct json_field {
 	const void *more; /* J_OBJECT, J_MAP_OBJ: field table; J_ENUM: struct name_table */
 	int64_t min;      /* J_I*: smallest allowed; both 0 = the type's whole range */
 	uint64_t max;     /* J_I*, J_U*: largest allowed */
+	uint16_t number;  /* of the protobuf field; 0: the table is no message's */
 };
 
 /*
  * Fills *base from an object. Known keys with a wrong type, unknown enum values, numbers out of
  * range and missing required keys are errors that carry the place. Unknown keys: `unknown` decides.
  */
-enum json_unknown { JSON_UNKNOWN_IGNORE, JSON_UNKNOWN_REFUSE };
+/* JSON_PROTO: refused, and values are taken as protojson and crictl spell them: keys in snake_case
+ * or lowerCamelCase (either spelling, but not both), enums by name or number, 64-bit numbers as
+ * numbers or strings of digits; null is absent. */
+enum json_unknown { JSON_UNKNOWN_IGNORE, JSON_UNKNOWN_REFUSE, JSON_PROTO };
 int json_bind(const struct json *, const struct json_field *, void *base, enum json_unknown unknown,
 	struct arena *, struct err *) _must_check_;
 

@@ -10,12 +10,20 @@
 /* All options of all verbs; a verb's table says which of them it knows. */
 struct options {
 	/* global */
-	const char *root, *log, *log_format, *log_level, *cgroup_manager, *rootless, *criu, *trace;
+	const char *root, *data, *settings, *log, *log_format, *log_level, *cgroup_manager,
+		*rootless, *criu, *trace;
 	bool debug, systemd_cgroup, version, help;
 	/* create, run, explain, spec */
 	const char *bundle, *config, *console_socket, *pidfd_socket, *pid_file;
 	bool no_pivot, no_new_keyring, detach, keep, no_subreaper, spec_rootless;
 	uint32_t preserve_fds;
+	/* create, run, explain: from a request */
+	const char *request, *pod, *container, *backend;
+	/* image, sandbox */
+	const char *name, *ref, *runtime_handler;
+	/* stop, wait, logs, attach */
+	const char *time, *tail;
+	bool follow, timestamps, reopen, no_stdin;
 	/* exec */
 	const char *cwd, *user, *process, *process_label, *apparmor, *cgroup;
 	struct option_list env, additional_gids, caps;

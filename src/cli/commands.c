@@ -14,6 +14,10 @@
 
 const struct option_row global_options[] = {
 	TEXT("root", 0, root, "DIR", "folder of the containers' records (" CTR_ROOT_DEFAULT ")"),
+	TEXT("data", 0, data, "DIR",
+		"folder of images, sandboxes, and containers made from requests (" CTR_DATA_DEFAULT
+		")"),
+	TEXT("settings", 0, settings, "FILE", "another configuration than /etc/ctrctl/config.json"),
 	TEXT("log", 0, log, "FILE", "append failures and notes to a file"),
 	TEXT("log-format", 0, log_format, "text|json", "form of the log (text)"),
 	TEXT("log-level", 0, log_level, "LEVEL", "error, warning, info or debug (info)"),

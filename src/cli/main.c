@@ -29,10 +29,37 @@ static const struct name_table levels = { level_names, LOG_LEVEL_N };
 /* Known elsewhere, not here. */
 static const char *const later[] = { "checkpoint", "restore", "events" };
 
-static const struct command *find_command(const char *name, struct err *err)
+/* A command of two words ("image load"): the second one, when it is `more`. */
+static bool is_command(const struct command *k, const char *name, const char *more, int *ret_words)
+{
+	const char *space = strchr(k->name, ' ');
+
+	*ret_words = space ? 2 : 1;
+	if (!space)
+		return str_eq(k->name, name);
+	return strlen(name) == (size_t)(space - k->name) && str_starts(k->name, name) &&
+	       str_eq(space + 1, more);
+}
+
+/* The words that may follow `name`, when it is the first of two. */
+static void list_second_words(const char *name, struct err *err)
+{
+	_str_ struct str words = { 0 };
+
+	for (const struct command *k = commands; k->name; k++) {
+		const char *space = strchr(k->name, ' ');
+		if (space && strlen(name) == (size_t)(space - k->name) && str_starts(k->name, name))
+			str_printf(&words, "%s%s", words.n ? ", " : "", space + 1);
+	}
+	if (words.n && !words.failed)
+		err_set(err, ERR_USAGE, NULL, "\"%s\" needs one of: %s", name, words.p);
+}
+
+static const struct command *find_command(
+	const char *name, const char *more, int *ret_words, struct err *err)
 {
 	for (const struct command *k = commands; k->name; k++) {
-		if (str_eq(k->name, name))
+		if (is_command(k, name, more, ret_words))
 			return k;
 	}
 	err_set(err, ERR_USAGE, NULL, "unknown command \"%s\"", name);
@@ -42,6 +69,7 @@ static const struct command *find_command(const char *name, struct err *err)
 				"unknown command \"%s\": this version of ctrctl doesn't have it",
 				name);
 	}
+	list_second_words(name, err);
 	err_hint(err, "ctrctl --help lists the commands");
 	return NULL;
 }
@@ -125,7 +153,10 @@ static int check_globals(const struct options *o, int *ret_manager, struct err *
 
 static int open_engine(struct cli *c, struct err *err)
 {
-	struct ctr_engine_options o = { .root = c->o.root, .backends = backends };
+	struct ctr_engine_options o = { .root = c->o.root,
+		.data = c->o.data,
+		.settings = c->o.settings,
+		.backends = backends };
 
 	if (check_globals(&c->o, &o.cgroup_manager, err) < 0)
 		return -1;
@@ -197,7 +228,7 @@ static int run_verb(struct cli *c, const struct command *k, struct err *err)
 static int command_line(struct cli *c, int argc, char **argv, struct err *err)
 {
 	const struct command *k;
-	int n, at;
+	int n, at, words;
 
 	c->n_args = 0;
 	n = options_parse(global_options, OPT_FIRST, argc, argv, c->arena, &c->o, c->args, err);
@@ -210,7 +241,8 @@ static int command_line(struct cli *c, int argc, char **argv, struct err *err)
 		return n < 0 ? 1 : 0;
 	}
 	at = argc - n;
-	k = find_command(argv[at], err);
+	k = find_command(argv[at], argv[at + 1], &words, err);
+	at += k ? words - 1 : 0;
 	n = k ? options_parse(
 			k->options, k->order, argc - at, argv + at, c->arena, &c->o, c->args, err)
 	      : -1;

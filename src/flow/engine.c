@@ -17,17 +17,22 @@ struct ctr_engine *ctr_engine_open(const struct ctr_engine_options *o, struct er
 {
 	struct ctr_engine *e = calloc(1, sizeof(*e));
 
-	if (e)
+	if (e) {
+		e->data_fd = FD_NONE;
+		e->store = (struct store)STORE_INIT;
 		e->root = strdup(o->root ? o->root : CTR_ROOT_DEFAULT);
-	if (!e || !e->root) {
-		free(e);
+		e->data = strdup(o->data ? o->data : CTR_DATA_DEFAULT);
+		e->settings_path = o->settings ? strdup(o->settings) : NULL;
+		e->arena = arena_new();
+	}
+	if (!e || !e->root || !e->data || !e->arena || (o->settings && !e->settings_path)) {
+		ctr_engine_close(e);
 		err_nomem(err);
 		return NULL;
 	}
 	e->backends = o->backends;
 	e->cgroup_manager = o->cgroup_manager;
 	e->lock_timeout_ms = o->lock_timeout_ms ? o->lock_timeout_ms : LOCK_TIMEOUT_MS;
-	e->store = (struct store)STORE_INIT;
 	return e;
 }
 
@@ -35,7 +40,11 @@ struct ctr_engine *ctr_engine_close(struct ctr_engine *e)
 {
 	if (e) {
 		store_close(&e->store);
+		fd_close(e->data_fd);
+		arena_free(e->arena);
 		free(e->root);
+		free(e->data);
+		free(e->settings_path);
 		free(e);
 	}
 	return NULL;
@@ -49,6 +58,19 @@ int engine_store(struct ctr_engine *e, enum store_open how, struct err *err)
 int engine_boot_id(struct ctr_engine *e, struct err *err)
 {
 	return *e->boot_id ? 0 : proc_boot_id(e->boot_id, err);
+}
+
+int engine_data(struct ctr_engine *e, enum store_open how, int *ret_fd, struct err *err)
+{
+	struct store data = STORE_INIT;
+
+	if (e->data_fd < 0) {
+		if (store_open(e->data, how, &data, err) < 0)
+			return err_in(err, "data folder:");
+		e->data_fd = data.fd;
+	}
+	*ret_fd = e->data_fd;
+	return 0;
 }
 
 /* ---- create ---- */

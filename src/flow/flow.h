@@ -9,12 +9,15 @@
 #include "store/containers.h"
 
 struct ctr_engine {
-	char *root;
+	char *root, *data, *settings_path;
 	const struct ctr_backend *const *backends;
 	int cgroup_manager;
 	unsigned lock_timeout_ms;
 	struct store store;
-	char boot_id[PROC_BOOT_ID_MAX]; /* empty until asked for */
+	char boot_id[PROC_BOOT_ID_MAX];  /* empty until asked for */
+	int data_fd;                     /* FD_NONE until asked for: engine_data() */
+	struct arena *arena;             /* of what lives as long as the engine */
+	const struct settings *settings; /* NULL until asked for: engine_settings() */
 };
 
 struct ctr_container {
@@ -30,6 +33,11 @@ struct ctr_container {
 /* ---- engine.c ---- */
 int engine_store(struct ctr_engine *, enum store_open, struct err *) _must_check_;
 int engine_boot_id(struct ctr_engine *, struct err *) _must_check_;
+/* The data folder, open; STORE_MAKE makes it (0700). FD_NONE with 0 when it isn't there (FIND). */
+int engine_data(struct ctr_engine *, enum store_open, int *ret_fd, struct err *) _must_check_;
+/* Read once. */
+struct settings;
+int engine_settings(struct ctr_engine *, const struct settings **ret, struct err *) _must_check_;
 /* An empty handle with its arena, or NULL. */
 struct ctr_container *container_new(struct ctr_engine *, struct err *) _must_check_;
 static inline void container_close_p(struct ctr_container **c)

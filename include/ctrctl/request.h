@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * CreateContainer: one path for every door. A request is validated, routed to a backend by its
+ * image, turned into a bundle, and made; what was done is undone when a stage fails.
+ */
+#ifndef CTRCTL_REQUEST_H
+#define CTRCTL_REQUEST_H
+
+#include "ctrctl/engine.h"
+#include "ctrctl/sandbox.h"
+
+struct ctr_create_request {
+	const struct cri_create_container_request *request;
+	const char *backend; /* wished for by the caller: "native", "proxmox"; NULL: none */
+	bool starts;         /* the caller starts it next */
+	struct ctr_trace *trace;
+};
+
+struct ctr_created {
+	char *id;      /* free() it */
+	bool existed;  /* the same request had been answered before: this is its container */
+	char *backend; /* name (free() it) */
+	char *reason;  /* why that one, a sentence (free() it) */
+};
+void ctr_created_done(struct ctr_created *);
+
+/*
+ * Makes the container of a request, up to "created". The sandbox must exist and be READY.
+ * A name (container, attempt, sandbox) names one container: the same request again gives the same
+ * id, another request of that name is ERR_EXISTS. On failure nothing of it remains; all faults of
+ * the request are in `faults`, the first also in *err.
+ */
+int ctr_create_container(struct ctr_engine *, const struct ctr_create_request *,
+	struct ctr_created *ret, struct ctr_faults *, struct err *) _must_check_;
+
+/* What ctr_create_container would do: backend and reason, config.json, the plan. Touches nothing.
+ * *ret_text: free() it. */
+int ctr_explain_request(struct ctr_engine *, const struct ctr_create_request *, char **ret_text,
+	struct ctr_faults *, struct err *) _must_check_;
+
+/* ---- what is kept of such a container ---- */
+
+enum ctr_exit_reason {
+	CTR_EXIT_COMPLETED,
+	CTR_EXIT_ERROR,
+	CTR_EXIT_OOM_KILLED,
+	CTR_EXIT_UNKNOWN,
+	CTR_EXIT_REASON_N
+};
+const char *ctr_exit_reason_name(int); /* "Completed", "Error", "OOMKilled", "Unknown" */
+
+struct ctr_exit {
+	int32_t code;   /* 0 to 255; 128 + signal; 255 when unknown */
+	int32_t signal; /* 0: none */
+	bool oom_killed;
+	int reason;           /* enum ctr_exit_reason */
+	const char *finished; /* RFC 3339; NULL: unknown */
+};
+
+/* data/containers/<id>/container.json: fsynced, outlives reboots. */
+struct ctr_cri_record {
+	const char *id;
+	const char *name; /* unique: "<container>_<pod>_<namespace>_<uid>_<attempt>" */
+	const char *sandbox_id, *created, *boot_id;
+	const char *container_name, *pod_name, *pod_namespace, *pod_uid;
+	uint32_t attempt;
+	const char *image;    /* as the user wrote it */
+	const char *image_id; /* "sha256:...", NULL for other backends */
+	const char *backend, *reason;
+	const char *log_path; /* absolute, NULL: no log */
+	int32_t stop_signal;  /* Linux's number */
+	bool tty, stdin_, stdin_once;
+	bool committed;             /* create came to its end */
+	const char *request_digest; /* sha256 of the request in canonical form */
+	int32_t monitor_pid;        /* 0: none */
+	uint64_t monitor_start;     /* guards against a reused pid */
+	struct ctr_map_str labels, annotations;
+	const char *
+		*image_mounts; /* absolute paths where image volumes are mounted, to be undone */
+	size_t n_image_mounts;
+};
+
+/* Of a container made from a request: its record (lives as long as the handle), or NULL. */
+const struct ctr_cri_record *ctr_container_cri(const struct ctr_container *);
+/* 1 and *ret when it has ended (strings live as long as the handle), 0 while it hasn't, -1. An end
+ * that nobody recorded is code 255, reason Unknown. */
+int ctr_container_exit(struct ctr_container *, struct ctr_exit *ret, struct err *) _must_check_;
+/* "running": somebody records its end; "done": its end is recorded; "lost": the monitor died. NULL:
+ * has none. */
+const char *ctr_container_monitor(struct ctr_container *);
+/* When it was started, RFC 3339, or NULL. */
+const char *ctr_container_started(struct ctr_container *);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One layer's tar into one folder. The archive is hostile: everything happens by fds beneath the
+ * folder, in a child process that is confined to it (security.md's IMG rules are tests/kernel/
+ * layers.py).
+ */
+#ifndef IMAGE_UNPACK_H
+#define IMAGE_UNPACK_H
+
+#include "base/mem.h"
+#include "ctrctl/image.h"
+
+struct unpack_limits {
+	uint64_t bytes;   /* unpacked; 0: UNPACK_BYTES_MAX */
+	uint64_t entries; /* 0: UNPACK_ENTRIES_MAX */
+};
+#define UNPACK_BYTES_MAX   (UINT64_C(64) << 30)
+#define UNPACK_ENTRIES_MAX UINT64_C(1000000)
+
+struct unpack_job {
+	int blob_fd;   /* the layer as it is distributed, read from its present offset to EOF or
+			  for `size` bytes */
+	uint64_t size; /* of the blob; what is longer or shorter is refused. UINT64_MAX: not
+			  known (docker-archive) */
+	const char *digest;                  /* of the blob, NULL: not known (docker-archive) */
+	const char *diff_id;                 /* of the tar in it: always checked */
+	int root_fd;                         /* the folder, empty, ours */
+	const struct unpack_limits *limits;  /* NULL: the greatest */
+	const struct ctr_progress *progress; /* NULL: none */
+};
+
+/*
+ * Unpacks plain, gzip and zstd tars (by what they are, not by what they are called). Whiteouts
+ * become overlayfs's: character devices 0:0, and trusted.overlay.opaque. *ret_bytes: unpacked
+ * bytes. On failure the folder holds rubbish: the caller removes it. ERR_INVALID: digest, size or
+ * diff id don't match, or the archive breaks a rule (the entry is named); ERR_EXHAUSTED: over a
+ * limit.
+ */
+int unpack_layer(const struct unpack_job *, uint64_t *ret_bytes, struct err *) _must_check_;
+
+/* For tests and the fuzzer: the same in this very process, unconfined, from memory; digests
+ * unchecked.
+ */
+int unpack_memory(const void *p, size_t n, int root_fd, const struct unpack_limits *,
+	struct err *) _must_check_;
+
+#endif
