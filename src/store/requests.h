@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is kept of containers made from requests: <data>/containers/<id>/ with container.json (the
- * record), request.json, exit.json (the monitor's), bundle/, upper/, work/; and
- * <data>/names/<hash>, which says whose a name is. fsynced: it outlives reboots.
+ * What is kept of containers made from requests: <data>/containers/<id>/ (0700) with container.json
+ * (the record), request.json, exit.json (the monitor's), started, bundle/, upper/, work/. It
+ * outlives reboots, so it is synced.
+ *
+ * An id is the hash of the container's name and its sandbox's id: the folder is the reservation of
+ * the name, and its lock (flock on the folder) keeps two creates of one name apart.
  */
 #ifndef STORE_REQUESTS_H
 #define STORE_REQUESTS_H
@@ -11,44 +14,39 @@
 #include "base/fd.h"
 #include "ctrctl/request.h"
 
-struct requests {
-	int fd; /* <data>; FD_NONE: not there */
-};
+enum { REQUEST_ID_LEN = 64, REQUEST_PREFIX_MIN = 4 };
 
-/* Opens <data> (0700, root's); STORE_MAKE as in containers.h. */
-enum { REQUESTS_FIND, REQUESTS_MAKE };
-int requests_open(const char *data, int how, struct requests *ret, struct err *) _must_check_;
+/* `data_fd` below: <data>, open, or FD_NONE when it isn't there: then nothing is found in it. */
 
-/* A name is claimed under its own lock, which is held until the fd is closed: two creates of one
- * name wait for each other. *ret_id: whose it is by now (in the arena), or NULL. */
-int request_name_lock(const struct requests *, const char *name, unsigned timeout_ms,
-	struct arena *, int *ret_lock, const char **ret_id, struct err *) _must_check_;
-/* Writes the id into the locked name. */
-int request_name_take(int lock, const char *id, struct err *) _must_check_;
-/* Removes the name when it is `id`'s. */
-int request_name_release(
-	const struct requests *, const char *name, const char *id, struct err *) _must_check_;
+/* Makes <data>/containers/<id>/ or opens the one that is there, and waits for its lock. *ret_fresh:
+ * there is no record in it. The lock is held until ret_dir is closed. ERR_TIMEOUT. */
+int request_claim(int data_fd, const char *id, unsigned timeout_ms, int *ret_dir, bool *ret_fresh,
+	struct err *) _must_check_;
 
-/* Makes <data>/containers/<id>/ (0700) and locks it; opens it (lock: waits for it). ERR_NOT_FOUND.
- */
-int request_claim(const struct requests *, const char *id, int *ret_dir, struct err *) _must_check_;
-int request_find(const struct requests *, const char *id, int *ret_dir, struct err *) _must_check_;
+/* Opens the folder without its lock: 1, 0 when there is none, -1. */
+int request_find(int data_fd, const char *id, int *ret_dir, struct err *) _must_check_;
+
+/* Waits for the lock. ERR_NOT_FOUND when the folder was removed meanwhile. */
 int request_lock(int dir, const char *id, unsigned timeout_ms, struct err *) _must_check_;
+/* 1 when another process holds the lock: it is being made or removed. Not for one's own. */
+int request_is_locked(int dir);
 
+/* The record. 1, 0 when there is none yet, -1 (ERR_INVALID: broken). All of it in the arena. */
 int request_load(int dir, const char *id, struct arena *, struct ctr_cri_record *ret,
 	struct err *) _must_check_;
-int request_save(int dir, const struct ctr_cri_record *, struct err *) _must_check_;
+/* Atomically; `durable`: synced with its folder. */
+int request_save(int dir, const struct ctr_cri_record *, bool durable, struct err *) _must_check_;
 
 /* Removes the folder; mounts in it are the caller's to undo first. Absent is success. */
-int request_remove(const struct requests *, const char *id, struct err *) _must_check_;
+int request_remove(int data_fd, const char *id, struct err *) _must_check_;
 
 /* All ids, sorted, in the arena. */
-int request_list(const struct requests *, struct arena *, const char ***ret, size_t *ret_n,
-	struct err *) _must_check_;
+int request_list(
+	int data_fd, struct arena *, const char ***ret, size_t *ret_n, struct err *) _must_check_;
 
-/* The id that begins with this prefix (4 digits at least), or is it; NULL when there is none;
- * several: ERR_INVALID. */
-int request_complete_id(const struct requests *, const char *prefix, struct arena *,
-	const char **ret, struct err *) _must_check_;
+/* The id that begins with this prefix (4 digits at least): *ret in the arena; NULL when there is
+ * none. Several: ERR_INVALID that names two. */
+int request_complete(int data_fd, const char *prefix, struct arena *, const char **ret,
+	struct err *) _must_check_;
 
 #endif

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/requests.h"
+
+#include "base/json.h"
+#include "base/path.h"
+#include "base/str.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { RECORD_BYTES_MAX = 20 << 20, PAUSE_NS_MAX = 20000000 };
+
+#define FOLDER "containers"
+#define RECORD "container.json"
+
+static const int dir_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+
+/* ---- the record ---- */
+
+struct stored {
+	uint32_t version;
+	struct ctr_cri_record r;
+};
+
+#define R_STR(m, nm)  J_ROW_STR(struct stored, r.m, nm, 0)
+#define R_BOOL(m, nm) J_ROW_BOOL(struct stored, r.m, nm, 0)
+
+static const struct json_field fields[] = {
+	J_ROW_U32(struct stored, version, "version", J_REQUIRED),
+	J_ROW_STR(struct stored, r.id, "id", J_REQUIRED),
+	R_STR(name, "name"),
+	R_STR(sandbox_id, "sandboxId"),
+	R_STR(created, "created"),
+	R_STR(boot_id, "bootId"),
+	R_STR(container_name, "containerName"),
+	R_STR(pod_name, "podName"),
+	R_STR(pod_namespace, "podNamespace"),
+	R_STR(pod_uid, "podUid"),
+	J_ROW_U32(struct stored, r.attempt, "attempt", 0),
+	R_STR(image, "image"),
+	R_STR(image_id, "imageId"),
+	R_STR(backend, "backend"),
+	R_STR(reason, "reason"),
+	R_STR(log_path, "logPath"),
+	J_ROW_I32(struct stored, r.stop_signal, "stopSignal", 0),
+	R_BOOL(tty, "tty"),
+	R_BOOL(stdin_, "stdin"),
+	R_BOOL(stdin_once, "stdinOnce"),
+	R_BOOL(committed, "committed"),
+	R_STR(request_digest, "requestDigest"),
+	J_ROW_I32(struct stored, r.monitor_pid, "monitorPid", 0),
+	J_ROW_U64(struct stored, r.monitor_start, "monitorStart", 0),
+	J_ROW_MAP(struct stored, r.labels, "labels"),
+	J_ROW_MAP(struct stored, r.annotations, "annotations"),
+	J_ROW_LIST(struct stored, r.image_mounts, "imageMounts", J_STR, 0, const char **, NULL),
+	{ 0 },
+};
+
+static int broken(const char *id, struct err *err)
+{
+	err->code = ERR_INVALID;
+	err_in(err, "record of %s:", id);
+	return err_hint(err,
+		"what is left of the container can be removed with: ctrctl delete --force %s", id);
+}
+
+int request_load(
+	int dir, const char *id, struct arena *a, struct ctr_cri_record *ret, struct err *err)
+{
+	_free_ char *text = NULL;
+	const struct json *root;
+	struct stored s = { 0 };
+	size_t n = 0;
+
+	if (file_read(dir, RECORD, RECORD_BYTES_MAX, &text, &n, err) < 0)
+		return err->code == ERR_NOT_FOUND ? 0 : broken(id, err);
+	if (json_parse(text, n, RECORD_BYTES_MAX, a, &root, err) < 0 ||
+		json_bind(root, fields, &s, JSON_UNKNOWN_REFUSE, a, err) < 0)
+		return broken(id, err);
+	if (s.version != 1) {
+		err_set(err, ERR_INVALID, RECORD, "it is a record of version %u, known is 1",
+			s.version);
+		return broken(id, err);
+	}
+	if (!str_eq(s.r.id, id)) {
+		err_set(err, ERR_INVALID, "id", "it belongs to another container: %.200s", s.r.id);
+		return broken(id, err);
+	}
+	*ret = s.r;
+	return 1;
+}
+
+static int sync_file(int dir, const char *name, struct err *err)
+{
+	_close_ int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0 || fsync(fd) < 0 || fsync(dir) < 0)
+		return err_sys(err, errno, "fsync", "%s", name);
+	return 0;
+}
+
+int request_save(int dir, const struct ctr_cri_record *r, bool durable, struct err *err)
+{
+	const struct stored s = { .version = 1, .r = *r };
+	_str_ struct str text = { 0 };
+	struct json_writer w = { .out = &text };
+
+	json_w_fields(&w, fields, &s);
+	str_add(&text, "\n");
+	if (str_ok(&text, err) < 0)
+		return -1;
+	if (file_replace(dir, RECORD, text.p, text.n, 0600, err) < 0 ||
+		(durable && sync_file(dir, RECORD, err) < 0))
+		return err_in(err, "record of %s:", r->id);
+	return 0;
+}
+
+/* ---- the folder ---- */
+
+static bool is_id(const char *id)
+{
+	return strlen(id) == REQUEST_ID_LEN && strspn(id, "0123456789abcdef") == REQUEST_ID_LEN;
+}
+
+/* <data>/containers, or FD_NONE with errno. */
+static int open_top(int data_fd, bool make)
+{
+	if (data_fd < 0) {
+		errno = ENOENT;
+		return FD_NONE;
+	}
+	if (make && mkdirat(data_fd, FOLDER, 0700) < 0 && errno != EEXIST)
+		return FD_NONE;
+	return openat(data_fd, FOLDER, dir_flags);
+}
+
+int request_find(int data_fd, const char *id, int *ret_dir, struct err *err)
+{
+	char path[sizeof(FOLDER) + 1 + REQUEST_ID_LEN];
+	int fd;
+
+	*ret_dir = FD_NONE;
+	if (data_fd < 0 || !is_id(id))
+		return 0;
+	snprintf(path, sizeof(path), FOLDER "/%s", id);
+	fd = openat(data_fd, path, dir_flags);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : err_sys(err, errno, "open", "folder of %s", id);
+	*ret_dir = fd;
+	return 1;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* 1 locked and still in the tree, 0 locked but removed meanwhile, -1 */
+static int wait_for_lock(int dir, const char *id, unsigned timeout_ms, struct err *err)
+{
+	const uint64_t end = now_ms() + timeout_ms;
+	struct timespec pause = { .tv_nsec = 200000 };
+	struct stat st;
+
+	while (flock(dir, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return err_sys(err, errno, "flock", "folder of %s", id);
+		if (now_ms() >= end)
+			return err_set(err, ERR_TIMEOUT, NULL,
+				"another command makes or removes the container");
+		nanosleep(&pause, NULL);
+		pause.tv_nsec = MIN(pause.tv_nsec * 2, PAUSE_NS_MAX);
+	}
+	if (fstat(dir, &st) < 0)
+		return err_sys(err, errno, "fstat", "folder of %s", id);
+	return st.st_nlink > 0;
+}
+
+int request_lock(int dir, const char *id, unsigned timeout_ms, struct err *err)
+{
+	int r = wait_for_lock(dir, id, timeout_ms, err);
+
+	if (r == 0)
+		return err_set(err, ERR_NOT_FOUND, NULL, "container does not exist");
+	return r < 0 ? -1 : 0;
+}
+
+int request_is_locked(int dir)
+{
+	if (flock(dir, LOCK_SH | LOCK_NB) < 0)
+		return 1;
+	flock(dir, LOCK_UN);
+	return 0;
+}
+
+int request_claim(int data_fd, const char *id, unsigned timeout_ms, int *ret_dir, bool *ret_fresh,
+	struct err *err)
+{
+	_close_ int top = open_top(data_fd, true);
+	_close_ int dir = FD_NONE;
+	int r = 0;
+
+	if (!is_id(id))
+		return err_set(err, ERR_INTERNAL, id, "it isn't the id of a request's container");
+	if (top < 0)
+		return err_sys(err, errno, "mkdir", "folder of containers");
+	/* Who removes it holds the lock: what was waited for may be gone then. */
+	while (r == 0) {
+		dir = fd_close(dir);
+		if (mkdirat(top, id, 0700) < 0 && errno != EEXIST)
+			return err_sys(err, errno, "mkdir", "folder of %s", id);
+		dir = openat(top, id, dir_flags);
+		if (dir < 0 && errno == ENOENT)
+			continue;
+		if (dir < 0)
+			return err_sys(err, errno, "open", "folder of %s", id);
+		r = wait_for_lock(dir, id, timeout_ms, err);
+		if (r < 0)
+			return -1;
+	}
+	*ret_fresh = faccessat(dir, RECORD, F_OK, 0) < 0;
+	*ret_dir = fd_take(&dir);
+	return 0;
+}
+
+int request_remove(int data_fd, const char *id, struct err *err)
+{
+	_close_ int top = open_top(data_fd, false);
+
+	if (top < 0 || !is_id(id))
+		return 0;
+	return path_remove_tree(top, id, err);
+}
+
+/* ---- all of them ---- */
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int add_id(const char ***ids, size_t *n, size_t *cap, const char *name, struct arena *a)
+{
+	if (*n == *cap) {
+		size_t more = *cap ? *cap * 2 : 16;
+		const char **items = arena_array(a, more, sizeof(*items));
+
+		if (!items)
+			return -1;
+		if (*n)
+			memcpy(items, *ids, *n * sizeof(*items));
+		*ids = items;
+		*cap = more;
+	}
+	(*ids)[*n] = arena_strdup(a, name);
+	return (*ids)[(*n)++] ? 0 : -1;
+}
+
+/* Those that begin with `prefix`, unsorted. */
+static int collect(int data_fd, const char *prefix, struct arena *a, const char ***ret,
+	size_t *ret_n, struct err *err)
+{
+	_closedir_ DIR *d = NULL;
+	size_t cap = 0;
+	int top = open_top(data_fd, false);
+
+	*ret = NULL;
+	*ret_n = 0;
+	if (top < 0)
+		return errno == ENOENT ? 0 : err_sys(err, errno, "open", "folder of containers");
+	d = fdopendir(top);
+	if (!d) {
+		fd_close(top);
+		return err_nomem(err);
+	}
+	for (struct dirent *e; (e = readdir(d));) {
+		if (is_id(e->d_name) && str_starts(e->d_name, prefix) &&
+			add_id(ret, ret_n, &cap, e->d_name, a) < 0)
+			return err_nomem(err);
+	}
+	if (*ret_n)
+		qsort(*ret, *ret_n, sizeof(**ret), by_name);
+	return 0;
+}
+
+int request_list(int data_fd, struct arena *a, const char ***ret, size_t *ret_n, struct err *err)
+{
+	return collect(data_fd, "", a, ret, ret_n, err);
+}
+
+int request_complete(
+	int data_fd, const char *prefix, struct arena *a, const char **ret, struct err *err)
+{
+	const size_t len = strlen(prefix);
+	const char **ids;
+	size_t n;
+
+	*ret = NULL;
+	if (len < REQUEST_PREFIX_MIN || len > REQUEST_ID_LEN ||
+		strspn(prefix, "0123456789abcdef") != len)
+		return 0;
+	if (collect(data_fd, prefix, a, &ids, &n, err) < 0)
+		return -1;
+	if (n > 1)
+		return err_set(err, ERR_INVALID, prefix,
+			"several containers begin with it: %.12s, %.12s", ids[0], ids[1]);
+	*ret = n ? ids[0] : NULL;
+	return 0;
+}
