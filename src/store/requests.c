@@ -56,7 +56,13 @@ static const struct json_field fields[] = {
 	J_ROW_U64(struct stored, r.monitor_start, "monitorStart", 0),
 	J_ROW_MAP(struct stored, r.labels, "labels"),
 	J_ROW_MAP(struct stored, r.annotations, "annotations"),
-	J_ROW_LIST(struct stored, r.image_mounts, "imageMounts", J_STR, 0, const char **, NULL),
+	{ .name = "imageMounts",
+		.kind = J_STR,
+		.flags = J_LIST,
+		.off = offsetof(struct stored, r.image_mounts) +
+		       J_CHECK_(struct stored, r.image_mounts, const char **),
+		.off_n = offsetof(struct stored, r.n_image_mounts),
+		.size = sizeof(const char *) },
 	{ 0 },
 };
 
