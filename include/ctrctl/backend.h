@@ -40,6 +40,10 @@ struct ctr_record {
 		has_poststop; /* start and delete parse config.json only when they need to */
 	bool no_pivot, no_new_keyring; /* as create was told: the plan can be compiled again */
 	bool notify;                   /* seccomp listener: start must hand it over */
+	/* -- of a container made from a request -- */
+	bool from_request;      /* more of it is in the data folder */
+	int32_t monitor_pid;    /* who waits for init's end; 0: nobody of ours */
+	uint64_t monitor_start; /* guards against a reused pid */
 };
 
 /* How the process is tied to the caller. All fds are borrowed. */
@@ -128,6 +132,8 @@ struct ctr_backend {
 	int (*resume)(const struct ctr_record *, struct err *);
 	int (*update)(const struct ctr_record *, const struct oci_resources *, struct err *);
 	int (*pids)(const struct ctr_record *, pid_t **ret, size_t *ret_n, struct err *);
+	/* The folder of its cgroup, where memory.events is; *ret_fd is FD_NONE when it has none. */
+	int (*open_cgroup)(const struct ctr_record *, int *ret_fd, struct err *);
 	/* What create would do, as text: sources, spawn, steps. */
 	int (*explain)(const struct ctr_input *, char **ret_text, struct err *);
 	/* hooks that run outside of the container after it is gone (poststop): failures are logged,

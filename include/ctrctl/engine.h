@@ -48,6 +48,7 @@ struct ctr_create {
 	struct ctr_attach attach; /* ret_console set: foreground, the caller relays the terminal */
 	bool no_pivot, no_new_keyring;
 	bool starts;             /* the caller starts it next: no need to wait until it rests */
+	bool from_request;       /* by its monitor, which is the caller: see request.h */
 	struct ctr_trace *trace; /* borrowed, may be NULL */
 };
 

@@ -57,7 +57,7 @@ struct ctr_exit {
 	const char *finished; /* RFC 3339; NULL: unknown */
 };
 
-/* data/containers/<id>/container.json: fsynced, outlives reboots. */
+/* <data>/containers/<id>/container.json: outlives reboots. */
 struct ctr_cri_record {
 	const char *id;
 	const char *name; /* unique: "<container>_<pod>_<namespace>_<uid>_<attempt>" */
@@ -72,12 +72,7 @@ struct ctr_cri_record {
 	bool tty, stdin_, stdin_once;
 	bool committed;             /* create came to its end */
 	const char *request_digest; /* sha256 of the request in canonical form */
-	int32_t monitor_pid;        /* 0: none */
-	uint64_t monitor_start;     /* guards against a reused pid */
 	struct ctr_map_str labels, annotations;
-	const char *
-		*image_mounts; /* absolute paths where image volumes are mounted, to be undone */
-	size_t n_image_mounts;
 };
 
 /* Of a container made from a request: its record (lives as long as the handle), or NULL. */

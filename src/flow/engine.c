@@ -91,6 +91,19 @@ static int save_phase(void *arg, const struct ctr_record *r, struct err *err)
 	return store_save(&c->box, r, err);
 }
 
+/* The caller will be init's parent for as long as the container lives. */
+static int fill_monitor(struct ctr_record *r, struct err *err)
+{
+	struct proc_stat me;
+
+	if (proc_stat(getpid(), &me, err) < 0)
+		return -1;
+	r->from_request = true;
+	r->monitor_pid = (int32_t)getpid();
+	r->monitor_start = me.start_time;
+	return 0;
+}
+
 /* The record as it is before the first side effect. */
 static int fill_record(struct ctr_container *c, const struct ctr_create *req,
 	const struct bundle *b, struct err *err)
@@ -114,6 +127,8 @@ static int fill_record(struct ctr_container *c, const struct ctr_create *req,
 	r->cgroup_manager = c->engine->cgroup_manager;
 	r->has_start_hooks = hooks && hooks->n_poststart > 0;
 	r->has_poststop = hooks && hooks->n_poststop > 0;
+	if (req->from_request && fill_monitor(r, err) < 0)
+		return -1;
 	return arena_failed(c->arena) ? err_nomem(err) : 0;
 }
 

@@ -40,6 +40,9 @@ static const struct json_field fields[] = {
 	R_BOOL(notify, "notify"),
 	R_BOOL(no_pivot, "noPivot"),
 	R_BOOL(no_new_keyring, "noNewKeyring"),
+	R_BOOL(from_request, "fromRequest"),
+	J_ROW_I32(struct stored, r.monitor_pid, "monitorPid", 0),
+	J_ROW_U64(struct stored, r.monitor_start, "monitorStart", 0),
 	{ 0 },
 };
 

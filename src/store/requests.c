@@ -16,6 +16,7 @@ enum { RECORD_BYTES_MAX = 20 << 20, PAUSE_NS_MAX = 20000000 };
 
 #define FOLDER "containers"
 #define RECORD "container.json"
+#define INTENT "intent.json"
 
 static const int dir_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
@@ -50,19 +51,9 @@ static const struct json_field fields[] = {
 	R_BOOL(tty, "tty"),
 	R_BOOL(stdin_, "stdin"),
 	R_BOOL(stdin_once, "stdinOnce"),
-	R_BOOL(committed, "committed"),
 	R_STR(request_digest, "requestDigest"),
-	J_ROW_I32(struct stored, r.monitor_pid, "monitorPid", 0),
-	J_ROW_U64(struct stored, r.monitor_start, "monitorStart", 0),
 	J_ROW_MAP(struct stored, r.labels, "labels"),
 	J_ROW_MAP(struct stored, r.annotations, "annotations"),
-	{ .name = "imageMounts",
-		.kind = J_STR,
-		.flags = J_LIST,
-		.off = offsetof(struct stored, r.image_mounts) +
-		       J_CHECK_(struct stored, r.image_mounts, const char **),
-		.off_n = offsetof(struct stored, r.n_image_mounts),
-		.size = sizeof(const char *) },
 	{ 0 },
 };
 
@@ -82,8 +73,17 @@ int request_load(
 	struct stored s = { 0 };
 	size_t n = 0;
 
-	if (file_read(dir, RECORD, RECORD_BYTES_MAX, &text, &n, err) < 0)
-		return err->code == ERR_NOT_FOUND ? 0 : broken(id, err);
+	bool committed = true;
+
+	if (file_read(dir, RECORD, RECORD_BYTES_MAX, &text, &n, err) < 0) {
+		committed = false;
+		if (err->code == ERR_NOT_FOUND &&
+			file_read(dir, INTENT, RECORD_BYTES_MAX, &text, &n, err) < 0 &&
+			err->code == ERR_NOT_FOUND)
+			return 0;
+		if (!text)
+			return broken(id, err);
+	}
 	if (json_parse(text, n, RECORD_BYTES_MAX, a, &root, err) < 0 ||
 		json_bind(root, fields, &s, JSON_UNKNOWN_REFUSE, a, err) < 0)
 		return broken(id, err);
@@ -97,32 +97,35 @@ int request_load(
 		return broken(id, err);
 	}
 	*ret = s.r;
+	ret->committed = committed;
 	return 1;
 }
 
-static int sync_file(int dir, const char *name, struct err *err)
-{
-	_close_ int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-
-	if (fd < 0 || fsync(fd) < 0 || fsync(dir) < 0)
-		return err_sys(err, errno, "fsync", "%s", name);
-	return 0;
-}
-
-int request_save(int dir, const struct ctr_cri_record *r, bool durable, struct err *err)
+int request_save(int dir, const struct ctr_cri_record *r, struct err *err)
 {
 	const struct stored s = { .version = 1, .r = *r };
 	_str_ struct str text = { 0 };
 	struct json_writer w = { .out = &text };
+	_close_ int fd =
+		openat(dir, INTENT, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	json_w_fields(&w, fields, &s);
 	str_add(&text, "\n");
 	if (str_ok(&text, err) < 0)
 		return -1;
-	if (file_replace(dir, RECORD, text.p, text.n, 0600, err) < 0 ||
-		(durable && sync_file(dir, RECORD, err) < 0))
+	if (fd < 0 || fd_write_all(fd, text.p, text.n) < 0) {
+		err_sys(err, errno, "write", INTENT);
 		return err_in(err, "record of %s:", r->id);
+	}
 	return 0;
+}
+
+int request_commit(int dir, const char *id, struct err *err)
+{
+	if (renameat(dir, INTENT, dir, RECORD) == 0)
+		return 0;
+	err_sys(err, errno, "rename", RECORD);
+	return err_in(err, "record of %s:", id);
 }
 
 /* ---- the folder ---- */
@@ -206,8 +209,7 @@ int request_is_locked(int dir)
 	return 0;
 }
 
-int request_claim(int data_fd, const char *id, unsigned timeout_ms, int *ret_dir, bool *ret_fresh,
-	struct err *err)
+int request_claim(int data_fd, const char *id, unsigned timeout_ms, int *ret_dir, struct err *err)
 {
 	_close_ int top = open_top(data_fd, true);
 	_close_ int dir = FD_NONE;
@@ -231,7 +233,6 @@ int request_claim(int data_fd, const char *id, unsigned timeout_ms, int *ret_dir
 		if (r < 0)
 			return -1;
 	}
-	*ret_fresh = faccessat(dir, RECORD, F_OK, 0) < 0;
 	*ret_dir = fd_take(&dir);
 	return 0;
 }

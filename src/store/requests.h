@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is kept of containers made from requests: <data>/containers/<id>/ (0700) with container.json
- * (the record), request.json, exit.json (the monitor's), started, bundle/, upper/, work/. It
- * outlives reboots, so it is synced.
+ * (the record; intent.json until it is made), request.json, exit.json (the monitor's), started,
+ * bundle/, upper/, work/. It outlives reboots, so it is synced.
  *
  * An id is the hash of the container's name and its sandbox's id: the folder is the reservation of
  * the name, and its lock (flock on the folder) keeps two creates of one name apart.
@@ -18,10 +18,10 @@ enum { REQUEST_ID_LEN = 64, REQUEST_PREFIX_MIN = 4 };
 
 /* `data_fd` below: <data>, open, or FD_NONE when it isn't there: then nothing is found in it. */
 
-/* Makes <data>/containers/<id>/ or opens the one that is there, and waits for its lock. *ret_fresh:
- * there is no record in it. The lock is held until ret_dir is closed. ERR_TIMEOUT. */
-int request_claim(int data_fd, const char *id, unsigned timeout_ms, int *ret_dir, bool *ret_fresh,
-	struct err *) _must_check_;
+/* Makes <data>/containers/<id>/ or opens the one that is there, and waits for its lock. The lock is
+ * held until ret_dir is closed. ERR_TIMEOUT. */
+int request_claim(
+	int data_fd, const char *id, unsigned timeout_ms, int *ret_dir, struct err *) _must_check_;
 
 /* Opens the folder without its lock: 1, 0 when there is none, -1. */
 int request_find(int data_fd, const char *id, int *ret_dir, struct err *) _must_check_;
@@ -34,8 +34,11 @@ int request_is_locked(int dir);
 /* The record. 1, 0 when there is none yet, -1 (ERR_INVALID: broken). All of it in the arena. */
 int request_load(int dir, const char *id, struct arena *, struct ctr_cri_record *ret,
 	struct err *) _must_check_;
-/* Atomically; `durable`: synced with its folder. */
-int request_save(int dir, const struct ctr_cri_record *, bool durable, struct err *) _must_check_;
+/* Written once, as the intent (intent.json); committing renames it. Neither is synced: after a
+ * crash of the host a container is gone anyway, and a folder whose record is broken can be removed.
+ */
+int request_save(int dir, const struct ctr_cri_record *, struct err *) _must_check_;
+int request_commit(int dir, const char *id, struct err *) _must_check_;
 
 /* Removes the folder; mounts in it are the caller's to undo first. Absent is success. */
 int request_remove(int data_fd, const char *id, struct err *) _must_check_;

@@ -212,6 +212,19 @@ static int open_cgroup(const struct ctr_record *rec, struct cgroup *ret, struct 
 	return cgroup_open(rec->cgroup, ret, err);
 }
 
+static int native_open_cgroup(const struct ctr_record *rec, int *ret_fd, struct err *err)
+{
+	_cleanup_(cgroup_close) struct cgroup g = CGROUP_INIT;
+
+	*ret_fd = FD_NONE;
+	if (!rec->cgroup)
+		return 0;
+	if (cgroup_open(rec->cgroup, &g, err) < 0)
+		return -1;
+	*ret_fd = fd_take(&g.fd);
+	return 0;
+}
+
 static int signal_all(const struct ctr_record *rec, int signo, struct err *err)
 {
 	_cleanup_(cgroup_close) struct cgroup g = CGROUP_INIT;
@@ -499,6 +512,7 @@ const struct ctr_backend ctr_backend_native = {
 	.resume = native_resume,
 	.update = native_update,
 	.pids = native_pids,
+	.open_cgroup = native_open_cgroup,
 	.explain = native_explain,
 	.after = native_after,
 };
