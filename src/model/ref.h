@@ -23,6 +23,10 @@ int image_ref_parse(
  * neither tag nor digest. NULL when memory is out. */
 char *image_ref_normal(const struct image_ref *, struct arena *) _must_check_;
 
+/* What names an image by itself, not by a name: "sha256:" and 64 digits, or the 64 digits alone: 1,
+ * else 0. No reference can look so. */
+int image_id_is_valid(const char *text);
+
 /* "sha256:" and 64, or "sha512:" and 128, lower-case hex digits: 1, else 0. */
 int digest_is_valid(const char *text);
 

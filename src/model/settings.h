@@ -7,11 +7,11 @@
 #include "ctrctl/map.h"
 
 #define SETTINGS_PATH "/etc/ctrctl/config.json"
-enum { SETTINGS_BYTES_MAX = 1 << 20 };
+enum { SETTINGS_BYTES_MAX = 1 << 20, SETTINGS_LOG_FILES_MAX = 100 };
 
 /* One line of the routing table: the first whose pattern matches decides. */
 struct settings_route {
-	const char *image;   /* pattern, see docs/runtime-selection.md */
+	const char *image;   /* pattern, see model/pattern.h */
 	const char *backend; /* "native", "proxmox" */
 };
 
@@ -49,5 +49,8 @@ int settings_load(
 /* The same from a text. */
 int settings_parse(const char *text, size_t n, struct arena *, struct settings *ret,
 	struct err *) _must_check_;
+
+/* 0 when a backend of that name can be (it needn't be in this build), else ERR_INVALID. */
+int settings_check_backend(const char *name, struct err *) _must_check_;
 
 #endif
