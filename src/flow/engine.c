@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "model/oci.h"
+#include "model/settings.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -70,6 +71,21 @@ int engine_data(struct ctr_engine *e, enum store_open how, int *ret_fd, struct e
 		e->data_fd = data.fd;
 	}
 	*ret_fd = e->data_fd;
+	return 0;
+}
+
+int engine_settings(struct ctr_engine *e, const struct settings **ret, struct err *err)
+{
+	if (!e->settings) {
+		struct settings *s = arena_alloc(e->arena, sizeof(*s));
+
+		if (!s)
+			return err_nomem(err);
+		if (settings_load(e->settings_path, e->arena, s, err) < 0)
+			return -1;
+		e->settings = s;
+	}
+	*ret = e->settings;
 	return 0;
 }
 

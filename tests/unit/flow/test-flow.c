@@ -5,6 +5,7 @@
 #include "ctrctl/engine.h"
 #include "fake.h"
 #include "flow/flow.h"
+#include "model/settings.h"
 
 #include <criterion/criterion.h>
 #include <dirent.h>
@@ -355,4 +356,37 @@ Test(flow, wants_somebody_at_the_other_end_of_a_terminal)
 	cr_assert_eq(bundle_check_console(&a, true, &err), -1);
 	a.console_socket = -1;
 	cr_assert_eq(bundle_check_console(&a, true, &err), 0);
+}
+
+Test(flow, settings_are_read_once)
+{
+	const struct settings *first, *again;
+	char path[128];
+	struct ctr_engine *e;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/settings.json", dir);
+	f = fopen(path, "we");
+	cr_assert(f);
+	fputs("{\"logs\":{\"maxFiles\":7}}", f);
+	fclose(f);
+	e = ctr_engine_open(
+		&(struct ctr_engine_options){
+			.root = root, .settings = path, .backends = backends },
+		&err);
+	cr_assert(e);
+	cr_assert_eq(engine_settings(e, &first, &err), 0, "%s", said());
+	cr_expect_eq(first->log_max_files, 7);
+	cr_assert_eq(unlink(path), 0);
+	cr_assert_eq(engine_settings(e, &again, &err), 0, "%s", said());
+	cr_expect_eq(first, again);
+	ctr_engine_close(e);
+	e = ctr_engine_open(
+		&(struct ctr_engine_options){
+			.root = root, .settings = path, .backends = backends },
+		&err);
+	cr_assert(e);
+	cr_expect_eq(engine_settings(e, &again, &err), -1);
+	cr_expect_eq(err.code, ERR_NOT_FOUND);
+	ctr_engine_close(e);
 }
