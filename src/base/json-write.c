@@ -161,12 +161,32 @@ void json_w_null(struct json_writer *w)
 	str_add(w->out, "null");
 }
 
+static int by_key(const void *a, const void *b)
+{
+	const struct ctr_pair *x = a, *y = b;
+
+	return strcmp(x->key, y->key);
+}
+
 static void w_map_str(struct json_writer *w, const struct ctr_map_str *map)
 {
+	_free_ struct ctr_pair *sorted = NULL;
+	const struct ctr_pair *items = map->items;
+
+	if (w->sorted && map->n > 1) {
+		sorted = malloc(mem_array(map->n, sizeof(*sorted)));
+		if (!sorted) {
+			w->out->failed = true;
+			return;
+		}
+		memcpy(sorted, map->items, map->n * sizeof(*sorted));
+		qsort(sorted, map->n, sizeof(*sorted), by_key);
+		items = sorted;
+	}
 	json_w_object(w);
 	for (size_t i = 0; i < map->n; i++) {
-		json_w_key(w, map->items[i].key);
-		json_w_str(w, map->items[i].value);
+		json_w_key(w, items[i].key);
+		json_w_str(w, items[i].value);
 	}
 	json_w_object_end(w);
 }
@@ -195,6 +215,7 @@ static void w_one(struct json_writer *w, const struct json_field *f, const void 
 	case J_OBJECT: json_w_fields(w, f->more, p); break;
 	case J_MAP_STR: w_map_str(w, p); break;
 	case J_MAP_OBJ: w_map_obj(w, f, p); break;
+	case J_PRESENT: break;
 	}
 }
 
@@ -214,6 +235,7 @@ static bool is_empty(const struct json_field *f, const void *p)
 	case J_MAP_STR: return !((const struct ctr_map_str *)p)->n;
 	case J_MAP_OBJ: return !((const struct ctr_map_obj *)p)->n;
 	case J_OBJECT: return false;
+	case J_PRESENT: return true;
 	}
 	return false;
 }

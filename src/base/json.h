@@ -79,9 +79,9 @@ struct json_field {
  * Fills *base from an object. Known keys with a wrong type, unknown enum values, numbers out of
  * range and missing required keys are errors that carry the place. Unknown keys: `unknown` decides.
  */
-/* JSON_PROTO: refused, and values are taken as protojson and crictl spell them: keys in snake_case
- * or lowerCamelCase (either spelling, but not both), enums by name or number, 64-bit numbers as
- * numbers or strings of digits; null is absent. */
+/* JSON_PROTO: refused (with a hint where a known name is near), and values are taken as protojson
+ * and crictl spell them: keys in snake_case or lowerCamelCase (either spelling, but not both),
+ * enums by name or number, 64-bit numbers as numbers or strings of digits; null is absent. */
 enum json_unknown { JSON_UNKNOWN_IGNORE, JSON_UNKNOWN_REFUSE, JSON_PROTO };
 int json_bind(const struct json *, const struct json_field *, void *base, enum json_unknown unknown,
 	struct arena *, struct err *) _must_check_;
@@ -95,6 +95,7 @@ struct json_writer {
 	int depth;
 	bool first;
 	bool after_key;
+	bool sorted; /* maps of strings are written by key, else in their own order */
 };
 
 void json_w_object(struct json_writer *);

@@ -139,3 +139,17 @@ Test(json_write, what_is_written_reads_back_the_same)
 	cr_assert_str_eq(v->text, all);
 	json_w_str(&w, NULL);
 }
+
+Test(json_write, maps_are_written_in_their_own_order_unless_sorted)
+{
+	struct ctr_pair pairs[] = { { "b", "1" }, { "a", "2" }, { "ab", "3" }, { "B", "4" } };
+	const struct outer o = { .map = { pairs, ARRAY_SIZE(pairs) } };
+	_str_ struct str s = { 0 };
+	struct json_writer w = { .out = &s, .sorted = true };
+
+	expect(&o, 0, "{\"map\":{\"b\":\"1\",\"a\":\"2\",\"ab\":\"3\",\"B\":\"4\"},\"kept\":0}");
+	json_w_fields(&w, outer_fields, &o);
+	cr_assert_str_eq(
+		s.p, "{\"map\":{\"B\":\"4\",\"a\":\"2\",\"ab\":\"3\",\"b\":\"1\"},\"kept\":0}");
+	cr_assert_str_eq(pairs[0].key, "b", "the map itself stays as it was");
+}

@@ -79,6 +79,7 @@ static void sample(struct json_writer *w, const struct json_field *f)
 		sample_object(w, f->more);
 		json_w_object_end(w);
 		break;
+	case J_PRESENT: json_w_null(w); break; /* no property is of this kind */
 	}
 }
 
