@@ -7,6 +7,7 @@
 #define FLOW_SPEC_H
 
 #include "base/arena.h"
+#include "base/str.h"
 #include "ctrctl/image.h"
 #include "ctrctl/request.h"
 #include "model/settings.h"
