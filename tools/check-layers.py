@@ -21,7 +21,7 @@ ALLOWED = {
     "src/monitor": ("init/sys.h", "init/sys-x86_64.h", "init/sys-aarch64.h"),
     "src/backend/native": ("base", "model", "init/wire.h", "init/image.h"),
     "src/backend/proxmox": ("base", "model"),
-    "src/flow": ("base", "model", "store", "image", "monitor/image.h"),
+    "src/flow": ("base", "model", "store", "image", "monitor/image.h", "monitor/wire.h"),
     "src/cli": ("base", "model", "store", "image", "flow"),
     "src/cri": ("base", "model", "store", "image", "flow"),
 }

@@ -22,10 +22,15 @@ static const char *const level_names[LOG_LEVEL_N] = {
 enum { NOTE_MAX = 2048 };
 
 static struct {
-	int fd;
+	int fd, stderr_fd;
 	enum log_format format;
 	enum log_level level;
-} sink = { .fd = FD_NONE, .level = LOG_INFO };
+} sink = { .fd = FD_NONE, .stderr_fd = STDERR_FILENO, .level = LOG_INFO };
+
+void log_stderr(int fd)
+{
+	sink.stderr_fd = fd;
+}
 
 int log_open(const char *path, enum log_format format, enum log_level level, struct err *err)
 {
@@ -116,7 +121,7 @@ void log_note(enum log_level level, const char *fmt, ...)
 	vsnprintf(msg, sizeof(msg), fmt, ap);
 	va_end(ap);
 	format_line(&line, level, msg, NULL);
-	write_line(sink.fd >= 0 ? sink.fd : STDERR_FILENO, &line);
+	write_line(sink.fd >= 0 ? sink.fd : sink.stderr_fd, &line);
 	errno = saved;
 }
 
@@ -138,6 +143,6 @@ void log_failure(const struct err *err)
 		err_line(&shown, hint, sizeof(hint));
 		str_printf(&text, "  hint: %s\n", hint);
 	}
-	write_line(STDERR_FILENO, &text);
+	write_line(sink.stderr_fd, &text);
 	errno = saved;
 }

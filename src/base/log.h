@@ -14,6 +14,10 @@ enum log_format { LOG_TEXT, LOG_JSON };
 int log_open(const char *path, enum log_format, enum log_level, struct err *) _must_check_;
 enum log_level log_level(void);
 
+/* From now on what would go to standard error goes to this fd (borrowed): where fd 2 is to become
+ * somebody else's. */
+void log_stderr(int fd);
+
 /* A note. Below LOG_ERROR it goes to the log file only, or to stderr when there is no file (debug:
  * only when asked for). */
 void log_note(enum log_level, const char *fmt, ...) _printf_(2, 3);

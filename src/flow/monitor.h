@@ -10,6 +10,7 @@
 #ifndef FLOW_MONITOR_H
 #define FLOW_MONITOR_H
 
+#include "base/arena.h"
 #include "base/fd.h"
 #include "ctrctl/request.h"
 
@@ -33,22 +34,41 @@ struct monitor_setup {
 typedef int monitor_make_fn(void *arg, struct ctr_attach *attach, pid_t *ret_init, int *ret_run_fd,
 	int *ret_cgroup_fd, struct err *err);
 
-/* Before make(): the pid and start time of the monitor are known to it by getpid(). Returns when
- * the monitor watches, or -1 with make()'s err. */
+/* Returns when the monitor watches. -1 with make()'s err; or with another, when the container was
+ * made and can't be watched: removing it is the caller's. The monitor is a child of the calling
+ * process; getpid() in make() is its pid. */
 int monitor_begin(
 	const struct monitor_setup *, monitor_make_fn *, void *arg, struct err *) _must_check_;
 
 /* The recorded end. 1 and *ret (strings in the arena), 0: none is recorded. */
 int monitor_exit(int data_fd, struct arena *, struct ctr_exit *ret, struct err *) _must_check_;
 
+/* ---- talking to it ---- */
+
 /* Connects to a container's monitor. ERR_STATE when there is none (any more). */
 int monitor_connect(int run_fd, struct err *) _must_check_;
+
+/* Waits until the container's end is recorded, at most so long (-1: without limit). 1; 0: the time
+ * is over; ERR_STATE: the monitor ended without a record. The connection then ends when the
+ * monitor does. */
+int monitor_wait(int socket, int timeout_ms, struct err *) _must_check_;
+
 /* Closes the log file and opens log_path anew; returns when that is done. */
 int monitor_reopen_log(int socket, struct err *) _must_check_;
+
+/* What was sent to stdin before still arrives. With a terminal its end-of-file byte is typed. */
+int monitor_close_stdin(int socket, struct err *) _must_check_;
+
+enum monitor_patience {
+	MONITOR_IMPATIENT, /* who takes nothing for a second is let go: the container goes on */
+	MONITOR_PATIENT,   /* the container waits for its reader */
+};
+
 /* From now on output goes to these fds too (FD_NONE: not), and what comes from `in` to the
- * container. With a terminal *ret_console gets the master (for its size), else FD_NONE. The monitor
- * closes the socket when all output has been passed on. */
-int monitor_attach(
-	int socket, int in, int out, int err_fd, int *ret_console, struct err *) _must_check_;
+ * container. The caller's fds stay as they are: nothing is made non-blocking that others share.
+ * With a terminal *ret_console gets the master (for its size), else FD_NONE. The monitor closes the
+ * socket when all output has been passed on, or when nobody is left at the other ends. */
+int monitor_attach(int socket, int in, int out, int err_fd, enum monitor_patience, int *ret_console,
+	struct err *) _must_check_;
 
 #endif

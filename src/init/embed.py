@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Checks the program init and turns it into a C array, padded to whole pages.
+"""Checks a program that is carried inside ctrctl (init, the monitor) and turns it into a C array, padded to whole pages.
 
-usage: embed.py ELF OUTPUT.c
+usage: embed.py ELF OUTPUT.c [ROOM]
+
+The array is ROOM_image of src/ROOM/image.h; ROOM is init unless given.
 
 Refused: an interpreter, dynamic linking, an executable stack, memory that is writable and executable, more than MAX bytes.
 """
@@ -47,11 +49,12 @@ def main():
     found = list(problems(elf))
     if found:
         sys.exit("%s: %s" % (sys.argv[1], "; ".join(found)))
+    room = sys.argv[3] if len(sys.argv) > 3 else "init"
     elf += bytes(-len(elf) % PAGE)
     with open(sys.argv[2], "w", encoding="ascii") as out:
-        out.write('/* Made by embed.py. */\n#include "init/image.h"\n\n')
-        out.write("const size_t init_image_size = %d;\n" % len(elf))
-        out.write("const unsigned char init_image[%d] __attribute__((aligned(%d))) = {\n" % (len(elf), PAGE))
+        out.write('/* Made by embed.py. */\n#include "%s/image.h"\n\n' % room)
+        out.write("const size_t %s_image_size = %d;\n" % (room, len(elf)))
+        out.write("const unsigned char %s_image[%d] __attribute__((aligned(%d))) = {\n" % (room, len(elf), PAGE))
         for i in range(0, len(elf), 20):
             out.write("\t%s,\n" % ",".join(str(b) for b in elf[i : i + 20]))
         out.write("};\n")

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * System calls for init: the kernel's headers and its convention (a result, or -errno), no libc.
- * The hosted build, made for unit tests and sanitizers, goes through syscall(2) of the libc and is
- * otherwise the same code.
+ * System calls for init and the monitor: the kernel's headers and its convention (a result, or
+ * -errno), no libc. The hosted build, made for unit tests and sanitizers, goes through syscall(2)
+ * of the libc and is otherwise the same code.
  */
 #ifndef INIT_SYS_H
 #define INIT_SYS_H
@@ -35,18 +35,21 @@ long syscall(long nr, ...);
 #include <linux/prctl.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <linux/signalfd.h>
 #include <linux/stat.h>
 #include <linux/time.h>
 #include <linux/uio.h>
+#include <linux/wait.h>
 
 /* linux/stat.h leaves these to the libc where it sees one. */
 #ifndef S_IFMT
-#define S_IFMT  00170000
-#define S_IFREG 0100000
-#define S_IFCHR 0020000
-#define S_IFDIR 0040000
-#define S_IFBLK 0060000
-#define S_IFLNK 0120000
+#define S_IFMT   00170000
+#define S_IFREG  0100000
+#define S_IFCHR  0020000
+#define S_IFDIR  0040000
+#define S_IFBLK  0060000
+#define S_IFLNK  0120000
+#define S_IFSOCK 0140000
 #endif
 
 /* __NR_ of the last call that failed: a report tells it. */
@@ -99,6 +102,12 @@ struct sys_cmsg_fd {
 	int32_t level, type, fd;
 };
 
+/* The same for up to four. */
+struct sys_cmsg_fds {
+	size_t len;
+	int32_t level, type, fd[4];
+};
+
 #define SYS_CMSG_FD_LEN  (offsetof(struct sys_cmsg_fd, fd) + sizeof(int32_t))
 #define SYS_SOL_SOCKET   1
 #define SYS_SCM_RIGHTS   1
@@ -108,5 +117,9 @@ struct sys_cmsg_fd {
 #define SYS_SOCK_CLOEXEC O_CLOEXEC
 #define SYS_CMSG_CLOEXEC 0x40000000
 #define SYS_MSG_NOSIGNAL 0x4000
+#define SYS_MSG_DONTWAIT 0x40
+#define SYS_MSG_CTRUNC   0x8
+#define SYS_MSG_TRUNC    0x20
+#define SYS_SO_PEERCRED  17
 
 #endif
