@@ -45,6 +45,7 @@ struct ctr_create {
 	const char *config; /* NULL: config.json of the bundle */
 	const char
 		*pid_file; /* NULL: none. Digits without a newline; written before create returns */
+	const char *backend;      /* wished for by the caller: "native", "proxmox"; NULL: none */
 	struct ctr_attach attach; /* ret_console set: foreground, the caller relays the terminal */
 	bool no_pivot, no_new_keyring;
 	bool starts;             /* the caller starts it next: no need to wait until it rests */

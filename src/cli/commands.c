@@ -40,6 +40,8 @@ const struct option_row global_options[] = {
 			"socket that gets the terminal's master"),                              \
 		TEXT("pidfd-socket", 0, pidfd_socket, "PATH",                                   \
 			"socket that gets a pidfd of the process"),                             \
+		TEXT("backend", 0, backend, "NAME",                                             \
+			"native or proxmox, whatever the image's name says"),                   \
 		TEXT("pid-file", 0, pid_file, "FILE", "write the process id to a file"),        \
 		FLAG("no-pivot", 0, no_pivot, "chroot instead of pivot_root"),                  \
 		FLAG("no-new-keyring", 0, no_new_keyring, "keep the caller's session keyring"), \
@@ -106,6 +108,7 @@ static const struct option_row spec_options[] = {
 static const struct option_row explain_options[] = {
 	TEXT("bundle", 'b', bundle, "DIR", "folder with config.json (the current one)"),
 	TEXT("config", 'f', config, "FILE", "another config.json than the bundle's"),
+	TEXT("backend", 0, backend, "NAME", "native or proxmox, whatever the image's name says"),
 	FLAG("no-pivot", 0, no_pivot, "chroot instead of pivot_root"),
 	FLAG("no-new-keyring", 0, no_new_keyring, "keep the caller's session keyring"),
 	HELP,

@@ -16,6 +16,7 @@ static void fill_create(
 		.bundle = c->o.bundle,
 		.config = c->o.config,
 		.pid_file = c->o.pid_file,
+		.backend = c->o.backend,
 		.attach = *attach,
 		.no_pivot = c->o.no_pivot,
 		.no_new_keyring = c->o.no_new_keyring,

@@ -2,8 +2,10 @@
 /* The operation itself: validate, select, check, reserve the record, create, save; and the way
  * back. */
 #include "flow/flow.h"
+#include "flow/select.h"
 
 #include "base/log.h"
+#include "base/str.h"
 #include "model/oci.h"
 #include "model/settings.h"
 
@@ -215,13 +217,19 @@ static void fill_input(const struct ctr_container *c, const struct ctr_create *r
 	};
 }
 
-/* What can be known before anything is touched. */
+/* What can be known before anything is touched, but for the backend's own opinion. */
 static int prepare(struct ctr_container *c, const struct ctr_create *req, struct bundle *b,
-	struct ctr_input *in, struct err *err)
+	struct route *route, struct err *err)
 {
 	if (store_check_id(req->id, err) < 0 || bundle_open(req, c->arena, b, err) < 0)
 		return -1;
-	c->backend = select_backend(c->engine, err);
+	return select_bundle(c->engine, req, &b->spec->annotations, c->arena, route, err);
+}
+
+static int check(struct ctr_container *c, const struct ctr_create *req, const struct bundle *b,
+	const struct route *route, struct ctr_input *in, struct err *err)
+{
+	c->backend = select_backend(c->engine, route, err);
 	if (!c->backend)
 		return -1;
 	fill_input(c, req, b, in);
@@ -235,11 +243,12 @@ struct ctr_container *ctr_container_create(
 	const uint64_t begin = ctr_trace_now();
 	_close_ int cache = FD_NONE;
 	struct ctr_input in;
+	struct route route;
 	struct bundle b;
 	int r;
 
-	if (!c || prepare(c, req, &b, &in, err) < 0 || fill_record(c, req, &b, err) < 0 ||
-		reserve(c, &b, err) < 0)
+	if (!c || prepare(c, req, &b, &route, err) < 0 || check(c, req, &b, &route, &in, err) < 0 ||
+		fill_record(c, req, &b, err) < 0 || reserve(c, &b, err) < 0)
 		return NULL;
 	ctr_trace_add(
 		req->trace, "read, check, reserve", req->id, getpid(), begin, ctr_trace_now());
@@ -255,17 +264,41 @@ struct ctr_container *ctr_container_create(
 	return r < 0 ? NULL : take(c);
 }
 
-int ctr_explain(
-	struct ctr_engine *e, const struct ctr_create *req, char **ret_text, struct err *err)
+/* The plan of a backend that can be used; a sentence instead of it when it can't. */
+static int explain(struct ctr_container *c, const struct ctr_create *req, const struct bundle *b,
+	const struct route *route, char **ret, struct err *err)
 {
-	_container_ struct ctr_container *c = container_new(e, err);
 	struct ctr_input in;
-	struct bundle b;
+	char line[1024];
 
-	if (!c || prepare(c, req, &b, &in, err) < 0)
+	if (!select_backend(c->engine, route, err)) {
+		if (err->code != ERR_UNSUPPORTED)
+			return -1;
+		err_line(err, line, sizeof(line));
+		*ret = strf("create would fail: %s\n", line);
+		return *ret ? 0 : err_nomem(err);
+	}
+	if (check(c, req, b, route, &in, err) < 0)
 		return -1;
 	if (!c->backend->explain)
 		return err_set(
 			err, ERR_UNSUPPORTED, c->backend->name, "this backend can't explain");
-	return c->backend->explain(&in, ret_text, err);
+	return c->backend->explain(&in, ret, err);
+}
+
+int ctr_explain(
+	struct ctr_engine *e, const struct ctr_create *req, char **ret_text, struct err *err)
+{
+	_container_ struct ctr_container *c = container_new(e, err);
+	_free_ char *text = NULL;
+	struct route route;
+	struct bundle b;
+	char *line;
+
+	if (!c || prepare(c, req, &b, &route, err) < 0 ||
+		explain(c, req, &b, &route, &text, err) < 0)
+		return -1;
+	line = select_line(&route, c->arena);
+	*ret_text = line ? strf("%s%s", line, text) : NULL;
+	return *ret_text ? 0 : err_nomem(err);
 }

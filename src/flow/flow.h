@@ -46,9 +46,7 @@ static inline void container_close_p(struct ctr_container **c)
 }
 #define _container_ _cleanup_(container_close_p)
 
-/* ---- select.c ---- */
-/* The way to make a new container. */
-const struct ctr_backend *select_backend(const struct ctr_engine *, struct err *) _must_check_;
+/* ---- select.c; choosing one for a new container: flow/select.h ---- */
 /* The one that made it; ERR_UNSUPPORTED when this program lacks it. */
 const struct ctr_backend *find_backend(
 	const struct ctr_engine *, const char *name, struct err *) _must_check_;
