@@ -15,6 +15,7 @@ import time
 import tap
 
 PROGRAM_SECONDS = 300       # for one program on this machine
+COVERAGE_SECONDS = 900      # for a build, and most tests
 FRESH_SECONDS = 900         # for one that installs and builds from nothing
 GUEST_PROGRAM_SECONDS = 900 # for one in a VM, where all is 10 times slower
 GUEST_SECONDS = 2400        # for all of a VM
@@ -184,6 +185,10 @@ def run_fuzz(options):
     return total
 
 
+def run_coverage(options):
+    return run_here('tools/coverage', options, COVERAGE_SECONDS)
+
+
 def run_fresh(options):
     return run_folder('tests/fresh', options, FRESH_SECONDS)
 
@@ -267,7 +272,7 @@ def traces():
 
 
 SUITES = {'style': run_style, 'unit': run_unit, 'kernel': run_kernel, 'vm': run_vm,
-          'engines': run_engines, 'fuzz': run_fuzz, 'fresh': run_fresh}
+          'engines': run_engines, 'fuzz': run_fuzz, 'coverage': run_coverage, 'fresh': run_fresh}
 
 
 def parse_arguments():
