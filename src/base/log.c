@@ -69,7 +69,22 @@ static void add_quoted(struct str *s, const char *text)
 	json_w_str(&w, text);
 }
 
-static void format_line(struct str *s, enum log_level level, const char *msg, const struct err *err)
+static void write_faults(struct json_writer *w, const struct ctr_faults *faults)
+{
+	json_w_key(w, "faults");
+	json_w_array(w);
+	for (size_t i = 0; i < faults->n; i++) {
+		json_w_object(w);
+		member(w, "code", err_code_name(faults->items[i].code));
+		member(w, "field", faults->items[i].field);
+		member(w, "text", faults->items[i].text);
+		json_w_object_end(w);
+	}
+	json_w_array_end(w);
+}
+
+static void format_line(struct str *s, enum log_level level, const char *msg, const struct err *err,
+	const struct ctr_faults *faults)
 {
 	char time[PROC_TIME_MAX];
 
@@ -90,12 +105,16 @@ static void format_line(struct str *s, enum log_level level, const char *msg, co
 	member(&w, "time", proc_now(time));
 	if (err) {
 		member(&w, "code", err_code_name(err->code));
+		json_w_key(&w, "grpc");
+		json_w_i64(&w, err_grpc_status(err->code));
 		member(&w, "errno", err_errno_name(err->os));
 		member(&w, "op", err->op);
 		member(&w, "object", err->object);
 		member(&w, "where", err->where);
 		member(&w, "hint", err->hint);
 	}
+	if (faults && faults->n)
+		write_faults(&w, faults);
 	json_w_object_end(&w);
 	str_add(s, "\n");
 }
@@ -120,29 +139,44 @@ void log_note(enum log_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(msg, sizeof(msg), fmt, ap);
 	va_end(ap);
-	format_line(&line, level, msg, NULL);
+	format_line(&line, level, msg, NULL, NULL);
 	write_line(sink.fd >= 0 ? sink.fd : sink.stderr_fd, &line);
 	errno = saved;
 }
 
-void log_failure(const struct err *err)
+/* What a terminal would obey is escaped. */
+static void add_shown(struct str *s, const char *before, const char *object, const char *what)
 {
-	char msg[NOTE_MAX], hint[NOTE_MAX];
-	struct err shown = ERR_INIT; /* err_line escapes what a terminal would obey */
+	struct err shown = ERR_INIT;
+	char line[NOTE_MAX];
+
+	snprintf(shown.object, sizeof(shown.object), "%s", object);
+	snprintf(shown.text, sizeof(shown.text), "%s", what);
+	err_line(&shown, line, sizeof(line));
+	str_printf(s, "  %s: %s\n", before, line);
+}
+
+void log_failure_faults(const struct err *err, const struct ctr_faults *faults)
+{
+	char msg[NOTE_MAX];
 	_str_ struct str line = { 0 }, text = { 0 };
 	int saved = errno;
 
 	err_line(err, msg, sizeof(msg));
 	if (sink.fd >= 0) {
-		format_line(&line, LOG_ERROR, msg, err);
+		format_line(&line, LOG_ERROR, msg, err, faults);
 		write_line(sink.fd, &line);
 	}
 	str_printf(&text, "ctrctl: %s\n", msg);
-	if (*err->hint) {
-		snprintf(shown.text, sizeof(shown.text), "%s", err->hint);
-		err_line(&shown, hint, sizeof(hint));
-		str_printf(&text, "  hint: %s\n", hint);
-	}
+	for (size_t i = 1; faults && i < faults->n; i++)
+		add_shown(&text, "also", faults->items[i].field, faults->items[i].text);
+	if (*err->hint)
+		add_shown(&text, "hint", "", err->hint);
 	write_line(sink.stderr_fd, &text);
 	errno = saved;
+}
+
+void log_failure(const struct err *err)
+{
+	log_failure_faults(err, NULL);
 }

@@ -5,6 +5,7 @@
 #define BASE_LOG_H
 
 #include "base/mem.h"
+#include "ctrctl/fault.h"
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG, LOG_LEVEL_N };
 enum log_format { LOG_TEXT, LOG_JSON };
@@ -28,5 +29,8 @@ void log_note(enum log_level, const char *fmt, ...) _printf_(2, 3);
 /* The failure of the whole command: one JSON or text line in the log file and one on stderr (with
  * the hint on a line of its own). */
 void log_failure(const struct err *);
+/* The same of a request with several faults, the first of which is *err: the others follow, a line
+ * each; in the log they are a list in the one line. */
+void log_failure_faults(const struct err *, const struct ctr_faults *);
 
 #endif

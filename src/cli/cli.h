@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "cli/options.h"
 #include "ctrctl/engine.h"
+#include "ctrctl/fault.h"
 
 /* All options of all verbs; a verb's table says which of them it knows. */
 struct options {
@@ -46,6 +47,7 @@ struct cli {
 	const char **args;       /* NULL-terminated, without options */
 	int n_args;
 	uint32_t listen_fds;
+	struct ctr_faults faults; /* of a request: printed with the error */
 };
 
 /* A verb returns the exit status, or -1 with err. */

@@ -289,7 +289,8 @@ int main(int argc, char **argv)
 	else
 		status = command_line(&c, argc, argv, &err);
 	if (err.code != ERR_NONE)
-		log_failure(&err);
+		log_failure_faults(&err, &c.faults);
+	ctr_faults_done(&c.faults);
 	trace_free(c.trace);
 	ctr_engine_close(c.engine);
 	arena_free(c.arena);
