@@ -83,6 +83,24 @@ int ctr_container_exit(struct ctr_container *, struct ctr_exit *ret, struct err 
 /* "running": somebody records its end; "done": its end is recorded; "lost": the monitor died. NULL:
  * has none. */
 const char *ctr_container_monitor(struct ctr_container *);
+/* Waits for its end, at most so long (-1: without limit). 1 and *ret, 0 when the time is over, -1.
+ */
+int ctr_container_wait(
+	struct ctr_container *, int timeout_ms, struct ctr_exit *ret, struct err *) _must_check_;
+/* The log file is closed and opened anew, by its name; returns when that is done. ERR_STATE: nobody
+ * writes one. */
+int ctr_container_reopen_log(struct ctr_container *, struct err *) _must_check_;
+
+struct ctr_streams {
+	int in, out, err; /* -1: not. They stay the caller's and as they are. */
+	bool patient;     /* the container waits for its reader; otherwise who reads nothing for a
+			     second is let go */
+};
+/* What comes from `in` goes to the container, and its output to out and err too, from now on.
+ * *ret_console: with a terminal its master, else -1. The connection (close it), which the other
+ * side ends when all has been passed on. */
+int ctr_container_attach(struct ctr_container *, const struct ctr_streams *, int *ret_console,
+	struct err *) _must_check_;
 /* When it was started, RFC 3339, or NULL. */
 const char *ctr_container_started(struct ctr_container *);
 

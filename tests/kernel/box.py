@@ -122,6 +122,8 @@ class Box:
     def __init__(self, folder):
         self.folder = folder
         self.root = os.path.join(folder, 'root')
+        self.data = os.path.join(folder, 'data')
+        self.globals = ['--root', self.root, '--data', self.data]
         self.count = 0
         self.tag = os.path.basename(folder)
 
@@ -155,7 +157,7 @@ class Box:
 
     def call(self, *args, stdin=subprocess.DEVNULL, timeout=60, env=None, cwd=None, pass_fds=(), text=None):
         more = {'stdin': stdin} if text is None else {'input': text.encode()}
-        done = subprocess.run([CTRCTL, '--root', self.root, *args], capture_output=True, timeout=timeout, env=env, cwd=cwd,
+        done = subprocess.run([CTRCTL, *self.globals, *args], capture_output=True, timeout=timeout, env=env, cwd=cwd,
                               pass_fds=pass_fds, check=False, **more)
         return Result(done.returncode, done.stdout.decode(errors='replace'), done.stderr.decode(errors='replace'))
 
@@ -168,7 +170,7 @@ class Box:
         bundle = self.bundle(edit, args, rootfs, **process)
         out = os.path.join(self.folder, id + '.out')
         with open(out, 'wb') as f:
-            done = subprocess.run([CTRCTL, '--root', self.root, 'create', '--bundle', bundle, *options, id],
+            done = subprocess.run([CTRCTL, *self.globals, 'create', '--bundle', bundle, *options, id],
                                   stdin=subprocess.DEVNULL, stdout=f, stderr=subprocess.STDOUT, timeout=60, check=False)
         with open(out, encoding='utf-8', errors='replace') as f:
             return Result(done.returncode, '', f.read())
@@ -196,6 +198,12 @@ class Box:
     # -- the end --
 
     def clean(self):
+        if os.path.isdir(os.path.join(self.data, 'containers')):
+            for id in sorted(os.listdir(os.path.join(self.data, 'containers'))):
+                self.call('delete', '--force', id)
+        if os.path.isdir(os.path.join(self.data, 'sandboxes')):
+            for id in self.call('sandbox', 'list', '-q').out.split():
+                self.call('sandbox', 'remove', id)
         if os.path.isdir(self.root):
             for id in sorted(os.listdir(self.root)):
                 if not id.startswith('.'):
