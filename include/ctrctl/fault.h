@@ -26,8 +26,8 @@ struct ctr_faults {
 		0       \
 	}
 
-/* Adds one. `code` decides the gRPC status when it is the first. Never fails: without memory it
- * counts. */
+/* Adds one, unless the same of the same field is there already. `code` decides the gRPC status when
+ * it is the first. Control bytes are escaped. Never fails: without memory it counts. */
 void ctr_fault_add(struct ctr_faults *, enum err_code code, const char *field, const char *fmt, ...)
 	_printf_(4, 5);
 

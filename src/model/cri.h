@@ -31,18 +31,26 @@ void cri_pod_write(const struct cri_pod_sandbox_config *, struct str *out);
 
 /*
  * Every rule that the message alone can break. Fields are named from the request:
- * "config.mounts[2]. host_path", "sandbox_config.metadata.uid"; for a pod that comes alone, `where`
+ * "config.mounts[2].host_path", "sandbox_config.metadata.uid"; for a pod that comes alone, `where`
  * is the prefix (""). cri_request_check covers config and sandbox_config, and what they say of each
  * other.
  */
 void cri_request_check(const struct cri_create_container_request *, struct ctr_faults *);
 void cri_pod_check(const struct cri_pod_sandbox_config *, const char *where, struct ctr_faults *);
-/* The container's config against the pod that it is put in (the stored one decides about
- * privilege): privileged, namespaces, user namespace, profiles. */
+/*
+ * The container's config against the pod that it is put in (the stored one decides about
+ * privilege): privileged, namespaces, user namespace. POD is what the pod has, be it the host's; a
+ * namespace of the host is only to be had where the pod has it; an absent userns_options is the
+ * pod's.
+ */
 void cri_container_check_in_pod(const struct cri_container_config *,
 	const struct cri_pod_sandbox_config *stored, struct ctr_faults *);
-/* Does the sandbox_config of a request agree with the stored one? A fault per field that differs.
- * sandbox_config may be NULL (it is optional here): then there is nothing to compare. */
+/*
+ * Does the sandbox_config of a request agree with the stored one? A fault per field that differs.
+ * Not compared is what only the stored one counts for and what changes in a pod's life: dns_config,
+ * labels, annotations, linux.overhead, linux.resources. sandbox_config may be NULL (it is optional
+ * here): then there is nothing to compare.
+ */
 void cri_pod_compare(const struct cri_pod_sandbox_config *given,
 	const struct cri_pod_sandbox_config *stored, struct ctr_faults *);
 

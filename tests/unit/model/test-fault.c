@@ -59,6 +59,29 @@ Test(fault, more_than_the_list_holds_are_counted)
 	ctr_faults_done(&faults);
 }
 
+Test(fault, the_same_is_said_once)
+{
+	struct ctr_faults faults = CTR_FAULTS_INIT;
+
+	ctr_fault_add(&faults, ERR_INVALID, "a", "x");
+	ctr_fault_add(&faults, ERR_INVALID, "a", "x");
+	ctr_fault_add(&faults, ERR_INVALID, "b", "x");
+	ctr_fault_add(&faults, ERR_INVALID, "a", "y");
+	cr_assert_eq(faults.n, 3);
+	cr_assert_eq(faults.total, 3);
+	ctr_faults_done(&faults);
+}
+
+Test(fault, nothing_that_a_terminal_obeys_gets_through)
+{
+	struct ctr_faults faults = CTR_FAULTS_INIT;
+
+	ctr_fault_add(&faults, ERR_INVALID, "a\x1b[1m", "x\ny");
+	cr_assert_str_eq(faults.items[0].field, "a\\x1b[1m");
+	cr_assert_str_eq(faults.items[0].text, "x\\x0ay");
+	ctr_faults_done(&faults);
+}
+
 Test(fault, long_texts_are_cut_between_characters)
 {
 	struct ctr_faults faults = CTR_FAULTS_INIT;
