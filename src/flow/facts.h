@@ -18,7 +18,8 @@ struct facts_input {
 };
 
 /* All facts. What is missing or wrong goes to faults (each with its field), so that one look finds
- * them all. 0, or -1 with err. Everything lives in the arena. */
+ * them all. 0, or -1 with err, also when there are faults: then it is the first. Everything lives
+ * in the arena. */
 int facts_gather(const struct facts_input *, struct arena *, struct spec_facts *ret,
 	struct ctr_faults *, struct err *) _must_check_;
 

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/caps.h"
 
+#include <errno.h>
+#include <linux/capability.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/names.h"
 
@@ -74,4 +79,22 @@ uint64_t caps_mask(const char **names, size_t n, struct str *unknown)
 			str_printf(unknown, "%s%s", unknown->n ? ", " : "", names[i]);
 	}
 	return mask;
+}
+
+int caps_own(uint64_t *ret, struct err *err)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	uint64_t own;
+
+	if (syscall(SYS_capget, &head, data) < 0)
+		return err_sys(err, errno, "capget", "ctrctl");
+	own = data[0].permitted | (uint64_t)data[1].permitted << 32;
+	for (int cap = 0; cap < 64; cap++) {
+		/* A failure means that this kernel hasn't got it. */
+		if (own >> cap & 1 && prctl(PR_CAPBSET_READ, cap, 0, 0, 0) != 1)
+			own &= ~(UINT64_C(1) << cap);
+	}
+	*ret = own;
+	return 0;
 }

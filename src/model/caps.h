@@ -16,4 +16,7 @@ const char *caps_name(int number);
  * ", ". */
 uint64_t caps_mask(const char **names, size_t n, struct str *unknown);
 
+/* What this process can give away: permitted, and within its bounding set. */
+int caps_own(uint64_t *ret, struct err *err) _must_check_;
+
 #endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Profiles that a request names: a file with a seccomp filter, a profile that AppArmor has loaded.
+ */
+#include "flow/facts-look.h"
+
+#include "base/fd.h"
+#include "base/path.h"
+#include "model/seccomp-default.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define APPARMOR_PROFILES "/sys/kernel/security/apparmor/profiles"
+#define LOCALHOST         "localhost/"
+
+enum { PROFILES_MAX = 16 << 20 };
+
+struct ref {
+	const char *text; /* NULL: no localhost profile is asked for */
+	const char *field;
+};
+
+/* The message wins over the deprecated text. */
+static struct ref localhost_ref(const struct cri_security_profile *message, const char *text,
+	const char *message_field, const char *text_field)
+{
+	struct ref r = { .field = message ? message_field : text_field };
+	const char *ref = NULL;
+
+	if (message && message->profile_type == CRI_PROFILE_LOCALHOST)
+		ref = message->localhost_ref ? message->localhost_ref : "";
+	else if (!message && text && str_starts(text, LOCALHOST))
+		ref = text;
+	if (ref)
+		r.text = str_starts(ref, LOCALHOST) ? ref + strlen(LOCALHOST) : ref;
+	return r;
+}
+
+/* ---- seccomp ---- */
+
+/* The part of a path behind the folder, both clean; NULL when it lies elsewhere. */
+static const char *beneath(const char *path, const char *dir)
+{
+	size_t n = str_eq(dir, "/") ? 0 : strlen(dir);
+
+	return path_is_under(path, dir) && path[n] ? path + n + 1 : NULL;
+}
+
+static int open_profile(const char *dir, const char *name, struct err *err)
+{
+	_close_ int dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir_fd < 0)
+		return err_sys(err, errno, "open", "%s", dir);
+	return path_open_beneath(dir_fd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, err);
+}
+
+static void parse_profile(struct facts_look *l, const struct ref *ref, int fd)
+{
+	struct oci_seccomp *profile;
+	struct err why = ERR_INIT;
+	_free_ char *text = NULL;
+	struct stat st;
+	size_t n;
+	char line[320];
+
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		ctr_fault_add(l->faults, ERR_INVALID, ref->field, "%.200s is not a regular file",
+			ref->text);
+		return;
+	}
+	if (fd_read_all(fd, SECCOMP_PROFILE_MAX, &text, &n) < 0) {
+		if (errno == EFBIG)
+			ctr_fault_add(l->faults, ERR_INVALID, ref->field,
+				"%.200s is bigger than %d bytes", ref->text, SECCOMP_PROFILE_MAX);
+		else
+			facts_fault_os(l, errno, ref->field, ref->text);
+		return;
+	}
+	if (seccomp_profile_parse(text, n, l->arena, &profile, &why) == 0) {
+		l->facts->seccomp = profile;
+		return;
+	}
+	err_line(&why, line, sizeof(line));
+	ctr_fault_add(l->faults, why.code, ref->field, "%.120s: %s", ref->text, line);
+}
+
+/* Only beneath the folders that the settings name; a relative name is looked for in each. */
+static void look_at_seccomp(struct facts_look *l, const struct ref *ref)
+{
+	const struct settings *s = l->in->settings;
+	const char *path = path_clean(l->arena, ref->text);
+	struct err why = ERR_INIT;
+	bool allowed = false;
+
+	for (size_t i = 0; path && i < s->n_seccomp_dirs; i++) {
+		const char *dir = path_clean(l->arena, s->seccomp_dirs[i]), *name;
+		if (!dir)
+			return; /* facts_gather asks the arena */
+		name = ref->text[0] == '/' ? beneath(path, dir) : path + 1;
+		if (!name || !*name)
+			continue;
+		allowed = true;
+		_close_ int fd = open_profile(dir, name, &why);
+		if (fd >= 0) {
+			parse_profile(l, ref, fd);
+			return;
+		}
+		if (why.os != ENOENT && why.os != ENOTDIR)
+			break;
+	}
+	if (!allowed)
+		ctr_fault_add(l->faults, ERR_INVALID, ref->field,
+			"\"%.200s\" isn't beneath a folder of seccomp profiles (defaults.seccompProfileDirs of the settings)",
+			ref->text);
+	else if (why.os == ELOOP)
+		ctr_fault_add(l->faults, ERR_INVALID, ref->field,
+			"%.200s is reached by a symlink, which isn't followed here", ref->text);
+	else
+		facts_fault_os(l, why.os, ref->field, ref->text);
+}
+
+/* ---- AppArmor ---- */
+
+int facts_has_profile(const char *list, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *line = list; *line;) {
+		const char *end = strchrnul(line, '\n'), *mode = end;
+
+		while (mode > line && *mode != '(')
+			mode--;
+		if (mode > line && (size_t)(mode - line) == n + 1 && mode[-1] == ' ' &&
+			memcmp(line, name, n) == 0)
+			return 1;
+		line = *end ? end + 1 : end;
+	}
+	return 0;
+}
+
+/* On a host without AppArmor spec_build refuses. */
+static void look_at_apparmor(struct facts_look *l, const struct ref *ref)
+{
+	_free_ char *list = NULL;
+	struct err why = ERR_INIT;
+	size_t n;
+
+	if (!l->facts->apparmor)
+		return;
+	if (file_read(AT_FDCWD, APPARMOR_PROFILES, PROFILES_MAX, &list, &n, &why) < 0)
+		ctr_fault_add(l->faults, ERR_STATE, ref->field,
+			"nobody can tell whether \"%.100s\" is loaded: " APPARMOR_PROFILES
+			" can't be read",
+			ref->text);
+	else if (!facts_has_profile(list, ref->text))
+		ctr_fault_add(l->faults, ERR_STATE, ref->field,
+			"the AppArmor profile \"%.200s\" isn't loaded", ref->text);
+}
+
+/* A privileged container has neither. */
+int facts_profiles(struct facts_look *l, struct err *err)
+{
+	const struct ref filter = localhost_ref(l->sec->seccomp, l->sec->seccomp_profile_path,
+		FACTS_SECURITY "seccomp.localhost_ref", FACTS_SECURITY "seccomp_profile_path");
+	const struct ref profile = localhost_ref(l->sec->apparmor, l->sec->apparmor_profile,
+		FACTS_SECURITY "apparmor.localhost_ref", FACTS_SECURITY "apparmor_profile");
+
+	if (l->privileged)
+		return 0;
+	if (filter.text)
+		look_at_seccomp(l, &filter);
+	if (profile.text)
+		look_at_apparmor(l, &profile);
+	return 0;
+}
