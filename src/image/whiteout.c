@@ -4,6 +4,7 @@
  * layers only, wherever they stand in the archive: what this layer itself has stays, and a folder
  * of this layer whose name is whited out hides what is below it.
  */
+#include "base/path.h"
 #include "image/unpack-int.h"
 
 #include <errno.h>
@@ -49,6 +50,16 @@ int unpack_set_opaque(int dir_fd, struct err *err)
 	return -1;
 }
 
+/* 1 when something on the way is no folder in this layer: a file in the place of a folder, which
+ * hides all that lower layers have there already. umoci whites it out nevertheless. */
+static bool is_hidden(const struct unpack *u, const char *dir)
+{
+	struct err err = ERR_INIT;
+	_close_ int fd = path_open_in(u->root_fd, *dir ? dir : ".", O_PATH | O_DIRECTORY, &err);
+
+	return fd < 0 && err.os == ENOTDIR;
+}
+
 int whiteout_apply(struct unpack *u, const char *dir, const char *name, struct err *err)
 {
 	struct stat st;
@@ -56,6 +67,8 @@ int whiteout_apply(struct unpack *u, const char *dir, const char *name, struct e
 
 	/* AUFS's own files, in layers of its days. */
 	if (has_component(dir, META) || (str_starts(name, META) && !str_eq(name, OPAQUE)))
+		return 0;
+	if (is_hidden(u, dir))
 		return 0;
 	if (place_open(u, dir, &dir_fd, err) < 0)
 		return -1;

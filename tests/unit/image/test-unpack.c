@@ -403,6 +403,23 @@ Test(unpack, lets_whiteouts_speak_of_lower_layers_only)
 	cr_assert(!is_opaque("implied/deep"));
 }
 
+Test(unpack, needs_no_whiteouts_beneath_what_took_a_folders_place)
+{
+	_tarball_ struct tarball t = { 0 };
+
+	/* As umoci writes it when a folder has become a file. */
+	tarball_file(&t, "was-folder", "file");
+	tarball_add(&t, '0', "was-folder/.wh.inside", NULL);
+	tarball_add(&t, '0', "was-folder/deep/.wh..wh..opq", NULL);
+	tarball_add(&t, '2', "link", "was-folder");
+	tarball_add(&t, '0', "link/.wh.inside", NULL);
+	tarball_add(&t, '0', ".wh.gone", NULL);
+	tarball_add(&t, '0', "gone/.wh.inside", NULL);
+	unpack_ok(&t);
+	has_text("was-folder", "file");
+	cr_assert(is_whiteout("gone"));
+}
+
 Test(unpack, refuses_whiteouts_of_nothing)
 {
 	refused_entry('0', ".wh.", NULL, "whiteout of nothing");
