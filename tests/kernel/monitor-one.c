@@ -69,11 +69,12 @@ static int make(void *arg, struct ctr_attach *attach, pid_t *ret_init, int *ret_
 	if (pid == 0) {
 		if (slave >= 0)
 			take_terminal(slave);
-		if (o->gate) {
-			int fd = openat(*ret_run_fd, "gate", O_RDONLY | O_CLOEXEC);
-			if (fd < 0)
-				_exit(98);
-		}
+		/* As in a container's init, nothing but the streams stays open. */
+		if (dup2(*ret_run_fd, 3) < 0 || close_range(4, ~0U, 0) < 0)
+			_exit(98);
+		if (o->gate && openat(3, "gate", O_RDONLY | O_CLOEXEC) < 0)
+			_exit(98);
+		fcntl(3, F_SETFD, FD_CLOEXEC);
 		if (o->setup.stream_uid && setuid(o->setup.stream_uid) < 0)
 			_exit(97);
 		execvp(o->command[0], o->command);
