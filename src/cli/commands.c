@@ -140,6 +140,13 @@ static const struct option_row update_options[] = {
 	HELP,
 	{ 0 },
 };
+static const struct option_row image_load_options[] = {
+	TEXT("name", 'n', name, "NAME", "call the image so, whatever the archive says"),
+	TEXT("ref", 0, ref, "NAME", "only the image that the archive calls so"),
+	FLAG("quiet", 'q', quiet, "no progress; only ids"),
+	HELP,
+	{ 0 },
+};
 
 const struct command commands[] = {
 	{ "create", create_options, OPT_ANYWHERE, 1, 1, verb_create, "ID",
@@ -171,5 +178,13 @@ const struct command commands[] = {
 		"show what this runtime can do, as JSON", false, 1 },
 	{ "explain", explain_options, OPT_ANYWHERE, 0, 1, verb_explain, "[ID]",
 		"show what create would do, step by step", false, 1 },
+	{ "image load", image_load_options, OPT_ANYWHERE, 1, -1, verb_image_load, "PATH...",
+		"load images from archives, \"-\": standard input", false, 1 },
+	{ "image list", list_options, OPT_ANYWHERE, 0, 0, verb_image_list, "",
+		"show the images of the store", false, 1 },
+	{ "image inspect", none, OPT_ANYWHERE, 1, 1, verb_image_inspect, "IMAGE",
+		"show all of an image as JSON", false, 1 },
+	{ "image remove", none, OPT_ANYWHERE, 1, -1, verb_image_remove, "IMAGE...",
+		"remove images with all their names", false, 1 },
 	{ 0 },
 };

@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "version.h"
 
+#include <string.h>
 #include <unistd.h>
 
 int print_out(const struct str *s, struct err *err)
@@ -28,10 +29,14 @@ static void verb_page(const struct command *k, struct str *out)
 
 static void main_page(struct str *out)
 {
+	size_t width = 0;
+
 	str_add(out, "ctrctl - runs OCI containers on this kernel\n\n"
 		     "Usage: ctrctl [global options] COMMAND [options] [arguments]\n\nCommands:\n");
 	for (const struct command *k = commands; k->name; k++)
-		str_printf(out, "  %-9s %s\n", k->name, k->help);
+		width = MAX(width, strlen(k->name));
+	for (const struct command *k = commands; k->name; k++)
+		str_printf(out, "  %-*s  %s\n", (int)width, k->name, k->help);
 	str_add(out, "\nGlobal options:\n");
 	options_help(global_options, out);
 	str_add(out, "\nctrctl COMMAND --help tells about one command.\n");

@@ -96,8 +96,10 @@ static const char *blob_name(const struct unpack_job *job)
 static int read_blob(struct feed *f, struct err *err)
 {
 	const struct unpack_job *job = f->job;
+	const uint64_t want =
+		job->part ? MIN(job->size - f->done, (uint64_t)BLOB_PIECE) : BLOB_PIECE;
 	int fd = job->blob_fd;
-	ssize_t n = stream_fill_fd(&fd, f->piece, BLOB_PIECE, err);
+	ssize_t n = want ? stream_fill_fd(&fd, f->piece, (size_t)want, err) : 0;
 
 	if (n < 0)
 		return -1;

@@ -18,10 +18,11 @@ struct unpack_limits {
 #define UNPACK_ENTRIES_MAX UINT64_C(1000000)
 
 struct unpack_job {
-	int blob_fd;   /* the layer as it is distributed, read from its present offset to EOF or
-			  for `size` bytes */
+	int blob_fd;   /* the layer as it is distributed, read from its present offset to EOF, or
+			  (part) for `size` bytes */
 	uint64_t size; /* of the blob; what is longer or shorter is refused. UINT64_MAX: not
 			  known (docker-archive) */
+	bool part;     /* of an archive: what follows `size` bytes is none of the blob */
 	const char *digest;                  /* of the blob, NULL: not known (docker-archive) */
 	const char *diff_id;                 /* of the tar in it: always checked */
 	int root_fd;                         /* the folder, empty, ours */
