@@ -14,6 +14,7 @@ enum {
 	DNS_ENTRIES_MAX = 32,
 	DNS_TEXT_MAX = 2048,
 	DNS_NAME_MAX = 254, /* with the dot of the root */
+	PAGE_SIZES_MAX = 64,
 };
 
 /* ---- resources ---- */
@@ -72,7 +73,10 @@ static bool is_page_size(const char *s)
 
 static void check_hugepages(struct cri_check *c, const struct cri_hugepage_limit *limits, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
+	if (n > PAGE_SIZES_MAX)
+		cri_fault(c, ERR_INVALID, "hugepage_limits", "has %zu items, %d are allowed", n,
+			PAGE_SIZES_MAX);
+	for (size_t i = 0; i < n && i < PAGE_SIZES_MAX; i++) {
 		const char *size = limits[i].page_size;
 		size_t mark = cri_enter(c, "hugepage_limits[%zu]", i);
 		if (!size || !is_page_size(size))
@@ -250,7 +254,7 @@ static void check_dns_list(struct cri_check *c, const char *field, const char **
 		size_t mark = cri_enter(c, "%s[%zu]", field, i);
 		if (why)
 			cri_fault(c, ERR_INVALID, "", "\"%.60s\" %s", list[i], why);
-		total += strlen(list[i]) + 1;
+		total += strlen(list[i]) + (i > 0); /* joined by spaces */
 		cri_leave(c, mark);
 	}
 	if (total > DNS_TEXT_MAX)

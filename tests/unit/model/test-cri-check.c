@@ -345,6 +345,10 @@ Test(cri_check, dns_entries_make_single_words_of_resolv_conf)
 	POD("\"dns_config\":{\"servers\":[\"fe80::1%\",\"fe80::1%a b\",\"\"]}",
 		IN_POD "dns_config.servers[0]\n" IN_POD "dns_config.servers[1]\n" IN_POD
 		       "dns_config.servers[2]");
+	/* 45 bytes are the longest address, and one more. */
+	POD("\"dns_config\":{\"servers\":[\"ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255\","
+	    "\"0ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255\"]}",
+		IN_POD "dns_config.servers[1]");
 	POD("\"dns_config\":{\"searches\":[\"a b\",\"\",\"a\\nb\"]}",
 		IN_POD "dns_config.searches[0]\n" IN_POD "dns_config.searches[1]\n" IN_POD
 		       "dns_config.searches[2]");
@@ -364,12 +368,14 @@ Test(cri_check, dns_lists_are_limited)
 
 	for (size_t i = 0; i < ARRAY_SIZE(list); i++)
 		list[i] = word;
-	dns.n_searches = dns.n_options = 8;
-	cri_pod_check(&pod, "", &faults);
-	expect(&faults, "8 of 254", "");
+	/* 2048 bytes with the spaces between them, as the kubelet has it. */
+	list[8] = "aaaaaaaa";
 	dns.n_searches = dns.n_options = 9;
 	cri_pod_check(&pod, "", &faults);
-	expect(&faults, "9 of 254", "dns_config.searches\ndns_config.options");
+	expect(&faults, "2048", "");
+	list[8] = "aaaaaaaaa";
+	cri_pod_check(&pod, "", &faults);
+	expect(&faults, "2049", "dns_config.searches\ndns_config.options");
 	ctr_faults_done(&faults);
 	list[0] = longer;
 	dns.n_searches = dns.n_options = 1;
@@ -378,6 +384,9 @@ Test(cri_check, dns_lists_are_limited)
 	ctr_faults_done(&faults);
 	for (size_t i = 0; i < ARRAY_SIZE(list); i++)
 		list[i] = "a";
+	dns.n_searches = dns.n_options = 32;
+	cri_pod_check(&pod, "", &faults);
+	expect(&faults, "32", "");
 	dns.n_searches = dns.n_options = 33;
 	cri_pod_check(&pod, "", &faults);
 	expect(&faults, "33", "dns_config.searches\ndns_config.options");
@@ -398,6 +407,9 @@ Test(cri_check, ports_of_the_host_are_not_mapped_yet)
 	PORTS("{\"container_port\":80,\"host_port\":80}", "1", HOST_PORT " (unsupported)");
 	PORTS("{\"container_port\":80,\"host_port\":80}", "2", "");
 	PORTS("{\"container_port\":80}", "2", "");
+	PORTS("{\"container_port\":1,\"host_port\":1}", "2", "");
+	PORTS("{\"container_port\":65535,\"host_port\":65535}", "2", "");
+	PORTS("{\"container_port\":0}", "2", IN_POD "port_mappings[0].container_port");
 	PORTS("{\"container_port\":80,\"host_port\":81}", "2", HOST_PORT);
 	PORTS("{\"container_port\":80,\"host_port\":-1}", "0", HOST_PORT);
 	PORTS("{\"container_port\":80,\"host_port\":65536}", "0", HOST_PORT);

@@ -81,6 +81,9 @@ Test(cri_mounts, volumes_that_are_images_come_read_only_and_from_nowhere_else)
 	IMAGE(",\"readonly\":true,\"image_sub_path\":\"/a\"", IN_MOUNT "image_sub_path");
 	CONFIG("\"mounts\":[{\"container_path\":\"/m\",\"image\":{},\"readonly\":true}]",
 		IN_MOUNT "image.image");
+	CONFIG("\"mounts\":[{\"container_path\":\"/m\",\"readonly\":true,\"image\":"
+	       "{\"image\":\"a\\n\",\"user_specified_image\":\"b\\n\"}}]",
+		IN_MOUNT "image.image\n" IN_MOUNT "image.user_specified_image");
 	MOUNT("\"image_sub_path\":\"a\"", IN_MOUNT "image_sub_path");
 }
 
@@ -101,6 +104,34 @@ Test(cri_mounts, id_mappings_are_sound_and_come_in_pairs)
 		IN_MOUNT "uidMappings[1]");
 	MAPS(MAP("0", "100", "10") "," MAP("10", "109", "10"), MAP("0", "0", "1"),
 		IN_MOUNT "uidMappings[1]");
+	MAPS(MAP("10", "110", "10") "," MAP("0", "100", "10"), MAP("0", "0", "1"), "");
+}
+
+Test(cri_mounts, id_mappings_have_as_many_lines_as_the_kernel_takes)
+{
+	static struct cri_id_mapping maps[341];
+	struct cri_mount mount = { .container_path = "/m",
+		.host_path = "/h",
+		.uid_mappings = maps,
+		.n_uid_mappings = 340,
+		.gid_mappings = maps,
+		.n_gid_mappings = 1 };
+	struct cri_container_metadata metadata = { .name = "c" };
+	struct cri_image_spec image = { .image = "i" };
+	struct cri_container_config config = {
+		.metadata = &metadata, .image = &image, .mounts = &mount, .n_mounts = 1
+	};
+	const struct cri_create_container_request r = { .pod_sandbox_id = "s", .config = &config };
+	struct ctr_faults faults = CTR_FAULTS_INIT;
+
+	for (uint32_t i = 0; i < ARRAY_SIZE(maps); i++)
+		maps[i] = (struct cri_id_mapping){ i, i, 1 };
+	cri_request_check(&r, &faults);
+	expect(&faults, "340", "");
+	mount.n_uid_mappings = 341;
+	cri_request_check(&r, &faults);
+	expect(&faults, "341", IN_MOUNT "uidMappings");
+	ctr_faults_done(&faults);
 }
 
 #define DEVICE(text, want) CONFIG("\"devices\":[{" text "}]", want)
@@ -203,7 +234,11 @@ Test(cri_resources, oom_score_adj_has_its_range)
 
 Test(cri_resources, huge_pages_are_named_as_the_kernel_does)
 {
-	RESOURCES("\"hugepage_limits\":[" PAGES("64KB") "," PAGES("2MB") "," PAGES("16GB") "]", "");
+	RESOURCES("\"hugepage_limits\":[" PAGES("64KB") "," PAGES("2MB") "," PAGES(
+			  "16GB") "," PAGES("1234567KB") "]",
+		"");
+	RESOURCES("\"hugepage_limits\":[" PAGES("12345678KB") "]",
+		IN_RESOURCES "hugepage_limits[0].page_size");
 	RESOURCES("\"hugepage_limits\":[{}," PAGES("2Mi") "," PAGES("../x") "," PAGES(
 			  "0MB") "," PAGES("MB") "," PAGES("2") "]",
 		IN_RESOURCES "hugepage_limits[0].page_size\n" IN_RESOURCES
@@ -214,6 +249,33 @@ Test(cri_resources, huge_pages_are_named_as_the_kernel_does)
 			     "hugepage_limits[5].page_size");
 	RESOURCES("\"hugepage_limits\":[" PAGES("2MB") "," PAGES("1GB") "," PAGES("2MB") "]",
 		IN_RESOURCES "hugepage_limits[2].page_size");
+}
+
+Test(cri_resources, page_sizes_are_no_list_without_end)
+{
+	static struct cri_hugepage_limit limits[65];
+	static char names[65][8];
+	struct cri_linux_container_resources resources = { .hugepage_limits = limits };
+	struct cri_linux_container_config l = { .resources = &resources };
+	struct cri_container_metadata metadata = { .name = "c" };
+	struct cri_image_spec image = { .image = "i" };
+	struct cri_container_config config = {
+		.metadata = &metadata, .image = &image, .linux_ = &l
+	};
+	const struct cri_create_container_request r = { .pod_sandbox_id = "s", .config = &config };
+	struct ctr_faults faults = CTR_FAULTS_INIT;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(limits); i++) {
+		snprintf(names[i], sizeof(names[i]), "%uKB", i + 1);
+		limits[i].page_size = names[i];
+	}
+	resources.n_hugepage_limits = 64;
+	cri_request_check(&r, &faults);
+	expect(&faults, "64", "");
+	resources.n_hugepage_limits = 65;
+	cri_request_check(&r, &faults);
+	expect(&faults, "65", IN_RESOURCES "hugepage_limits");
+	ctr_faults_done(&faults);
 }
 
 #define UNIFIED(key, value, want) RESOURCES("\"unified\":{\"" key "\":\"" value "\"}", want)

@@ -318,4 +318,17 @@ Test(cri_compare, the_stored_value_is_shown)
 	cr_assert_str_eq(faults.items[0].text,
 		"differs from what the sandbox was made with: {\"hostname\":\"b\"}");
 	ctr_faults_done(&faults);
+	/* 80 bytes of it. */
+	char name[67];
+	const struct cri_pod_sandbox_config longer = { .hostname = name };
+	memset(name, 'x', sizeof(name));
+	name[65] = 0;
+	cri_pod_compare(&given, &longer, &faults);
+	cr_assert(str_ends(faults.items[0].text, "xxx\"}"));
+	ctr_faults_done(&faults);
+	name[65] = 'x';
+	name[66] = 0;
+	cri_pod_compare(&given, &longer, &faults);
+	cr_assert(str_ends(faults.items[0].text, "xxx\"..."));
+	ctr_faults_done(&faults);
 }
