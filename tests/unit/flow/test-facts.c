@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/utsname.h>
@@ -157,6 +158,11 @@ Test(facts, tell_the_capabilities_that_status_shows)
 	}
 	cr_assert_eq(caps_own(&own, &err), 0);
 	cr_assert_eq(own, permitted & bounding);
+	/* It stays permitted, and can't be given any more. */
+	if (prctl(PR_CAPBSET_DROP, 0, 0, 0, 0) < 0)
+		cr_skip_test("no right to drop a capability");
+	cr_assert_eq(caps_own(&own, &err), 0);
+	cr_assert_eq(own, permitted & bounding & ~UINT64_C(1));
 }
 
 Test(facts, tell_the_user_of_request_or_image)
