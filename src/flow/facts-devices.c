@@ -182,10 +182,8 @@ static int look_at_device(
 		ctr_fault_add(l->faults, ERR_INVALID, field, "must be an absolute path");
 		return 0;
 	}
-	if (stat(d->host_path, &st) < 0) {
-		facts_fault_os(l, errno, field, d->host_path);
-		return 0;
-	}
+	if (stat(d->host_path, &st) < 0)
+		return facts_fault_os(l, errno, field, d->host_path, err);
 	if (S_ISDIR(st.st_mode))
 		return look_at_folder(l, d, field, access, list, err);
 	if (!type_of(st.st_mode)) {

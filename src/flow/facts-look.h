@@ -21,8 +21,10 @@ struct facts_look {
 const char *facts_field(struct facts_look *, const char *fmt, ...) _printf_(2, 3);
 
 /* A fault about what the host answered: "can't be opened (EACCES)"; absent is ERR_NOT_FOUND. The
- * kernel's words aren't used: engines take some of them for a missing program. */
-void facts_fault_os(struct facts_look *, int os, const char *field, const char *path);
+ * kernel's words aren't used: engines take some of them for a missing program. 0, or -1 with err
+ * where it is our own want of memory or fds that answers. */
+int facts_fault_os(struct facts_look *, int os, const char *field, const char *path,
+	struct err *err) _must_check_;
 
 /* Each adds what is wrong to the faults. 0, or -1 with err when looking itself failed. */
 int facts_mounts(struct facts_look *, struct err *) _must_check_;   /* facts-mounts.c */

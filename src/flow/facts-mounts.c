@@ -185,10 +185,8 @@ static int look_at_absent(struct mounts_look *m, struct err *err)
 	_close_ int fd = open_deepest(path, m->look->arena, &n, &why);
 	if (fd < 0 && !why.os)
 		return err_nomem(err);
-	if (fd < 0) {
-		facts_fault_os(m->look, why.os, field(m, "host_path"), asked);
-		return 0;
-	}
+	if (fd < 0)
+		return facts_fault_os(m->look, why.os, field(m, "host_path"), asked, err);
 	rest = path + n;
 	char *first = arena_strndup(m->look->arena, rest, strcspn(rest, "/"));
 	if (!first)
@@ -215,10 +213,8 @@ static int look_at_host_path(struct mounts_look *m, struct err *err)
 	_close_ int fd = open(path, O_PATH | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
 		return look_at_absent(m, err);
-	if (fd < 0) {
-		facts_fault_os(m->look, errno, field(m, "host_path"), path);
-		return 0;
-	}
+	if (fd < 0)
+		return facts_fault_os(m->look, errno, field(m, "host_path"), path, err);
 	if (fstat(fd, &st) < 0)
 		return err_sys(err, errno, "fstat", "%s", path);
 	m->fact->is_dir = S_ISDIR(st.st_mode);

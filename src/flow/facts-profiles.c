@@ -56,7 +56,7 @@ static int open_profile(const char *dir, const char *name, struct err *err)
 	return path_open_beneath(dir_fd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, err);
 }
 
-static void parse_profile(struct facts_look *l, const struct ref *ref, int fd)
+static int parse_profile(struct facts_look *l, const struct ref *ref, int fd, struct err *err)
 {
 	struct oci_seccomp *profile;
 	struct err why = ERR_INIT;
@@ -68,26 +68,26 @@ static void parse_profile(struct facts_look *l, const struct ref *ref, int fd)
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
 		ctr_fault_add(l->faults, ERR_INVALID, ref->field, "%.200s is not a regular file",
 			ref->text);
-		return;
+		return 0;
 	}
 	if (fd_read_all(fd, SECCOMP_PROFILE_MAX, &text, &n) < 0) {
-		if (errno == EFBIG)
-			ctr_fault_add(l->faults, ERR_INVALID, ref->field,
-				"%.200s is bigger than %d bytes", ref->text, SECCOMP_PROFILE_MAX);
-		else
-			facts_fault_os(l, errno, ref->field, ref->text);
-		return;
+		if (errno != EFBIG)
+			return facts_fault_os(l, errno, ref->field, ref->text, err);
+		ctr_fault_add(l->faults, ERR_INVALID, ref->field, "%.200s is bigger than %d bytes",
+			ref->text, SECCOMP_PROFILE_MAX);
+		return 0;
 	}
 	if (seccomp_profile_parse(text, n, l->arena, &profile, &why) == 0) {
 		l->facts->seccomp = profile;
-		return;
+		return 0;
 	}
 	err_line(&why, line, sizeof(line));
 	ctr_fault_add(l->faults, why.code, ref->field, "%.120s: %s", ref->text, line);
+	return 0;
 }
 
 /* Only beneath the folders that the settings name; a relative name is looked for in each. */
-static void look_at_seccomp(struct facts_look *l, const struct ref *ref)
+static int look_at_seccomp(struct facts_look *l, const struct ref *ref, struct err *err)
 {
 	const struct settings *s = l->in->settings;
 	const char *path = path_clean(l->arena, ref->text);
@@ -97,28 +97,29 @@ static void look_at_seccomp(struct facts_look *l, const struct ref *ref)
 	for (size_t i = 0; path && i < s->n_seccomp_dirs; i++) {
 		const char *dir = path_clean(l->arena, s->seccomp_dirs[i]), *name;
 		if (!dir)
-			return; /* facts_gather asks the arena */
+			return err_nomem(err);
 		name = ref->text[0] == '/' ? beneath(path, dir) : path + 1;
 		if (!name || !*name)
 			continue;
 		allowed = true;
 		_close_ int fd = open_profile(dir, name, &why);
-		if (fd >= 0) {
-			parse_profile(l, ref, fd);
-			return;
-		}
+		if (fd >= 0)
+			return parse_profile(l, ref, fd, err);
 		if (why.os != ENOENT && why.os != ENOTDIR)
 			break;
 	}
-	if (!allowed)
-		ctr_fault_add(l->faults, ERR_INVALID, ref->field,
-			"\"%.200s\" isn't beneath a folder of seccomp profiles (defaults.seccompProfileDirs of the settings)",
-			ref->text);
-	else if (why.os == ELOOP)
+	if (!path)
+		return err_nomem(err);
+	if (allowed && why.os != ELOOP)
+		return facts_fault_os(l, why.os, ref->field, ref->text, err);
+	if (allowed)
 		ctr_fault_add(l->faults, ERR_INVALID, ref->field,
 			"%.200s is reached by a symlink, which isn't followed here", ref->text);
 	else
-		facts_fault_os(l, why.os, ref->field, ref->text);
+		ctr_fault_add(l->faults, ERR_INVALID, ref->field,
+			"\"%.200s\" isn't beneath a folder of seccomp profiles (defaults.seccompProfileDirs of the settings)",
+			ref->text);
+	return 0;
 }
 
 /* ---- AppArmor ---- */
@@ -141,22 +142,28 @@ int facts_has_profile(const char *list, const char *name)
 }
 
 /* On a host without AppArmor spec_build refuses. */
-static void look_at_apparmor(struct facts_look *l, const struct ref *ref)
+static int look_at_apparmor(struct facts_look *l, const struct ref *ref, struct err *err)
 {
 	_free_ char *list = NULL;
 	struct err why = ERR_INIT;
 	size_t n;
 
 	if (!l->facts->apparmor)
-		return;
-	if (file_read(AT_FDCWD, APPARMOR_PROFILES, PROFILES_MAX, &list, &n, &why) < 0)
+		return 0;
+	if (file_read(AT_FDCWD, APPARMOR_PROFILES, PROFILES_MAX, &list, &n, &why) < 0) {
+		if (why.os == ENOMEM || why.os == EMFILE || why.os == ENFILE) {
+			*err = why;
+			return -1;
+		}
 		ctr_fault_add(l->faults, ERR_STATE, ref->field,
 			"nobody can tell whether \"%.100s\" is loaded: " APPARMOR_PROFILES
 			" can't be read",
 			ref->text);
-	else if (!facts_has_profile(list, ref->text))
+	} else if (!facts_has_profile(list, ref->text)) {
 		ctr_fault_add(l->faults, ERR_STATE, ref->field,
 			"the AppArmor profile \"%.200s\" isn't loaded", ref->text);
+	}
+	return 0;
 }
 
 /* A privileged container has neither. */
@@ -169,9 +176,7 @@ int facts_profiles(struct facts_look *l, struct err *err)
 
 	if (l->privileged)
 		return 0;
-	if (filter.text)
-		look_at_seccomp(l, &filter);
-	if (profile.text)
-		look_at_apparmor(l, &profile);
-	return 0;
+	if (filter.text && look_at_seccomp(l, &filter, err) < 0)
+		return -1;
+	return profile.text ? look_at_apparmor(l, &profile, err) : 0;
 }

@@ -33,13 +33,17 @@ const char *facts_field(struct facts_look *l, const char *fmt, ...)
 	return field ? field : "config";
 }
 
-void facts_fault_os(struct facts_look *l, int os, const char *field, const char *path)
+int facts_fault_os(
+	struct facts_look *l, int os, const char *field, const char *path, struct err *err)
 {
+	if (os == ENOMEM || os == EMFILE || os == ENFILE)
+		return err_sys(err, os, "open", "%s", path);
 	if (os == ENOENT || os == ENOTDIR)
 		ctr_fault_add(l->faults, ERR_NOT_FOUND, field, "%.200s isn't there", path);
 	else
 		ctr_fault_add(l->faults, ERR_INVALID, field, "%.200s can't be opened (%s)", path,
 			err_errno_name(os));
+	return 0;
 }
 
 /* ---- the user ---- */

@@ -546,6 +546,49 @@ Test(facts, stop_where_folders_go_too_deep)
 		says("config.devices[0].host_path: no device is in the folder %s/dev", dir));
 }
 
+Test(facts, stop_where_devices_are_too_many)
+{
+	struct cri_device list[] = { { "/dev/x", under("dev"), "r" } };
+
+	if (unshare(CLONE_NEWNS) < 0)
+		cr_skip_test("no right to make a mount namespace");
+	make_dir("dev");
+	cr_assert_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	cr_assert_eq(mount("tmpfs", under("dev"), "tmpfs", 0, NULL), 0);
+	_close_ int dev = open(list[0].host_path, O_PATH | O_CLOEXEC);
+	for (unsigned i = 0; i < 16384; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "%u", i);
+		if (mknodat(dev, name, S_IFCHR | 0600, makedev(1, 3)) < 0)
+			cr_skip_test("no right to make device nodes");
+	}
+	devices(list, 1);
+	gathers();
+	cr_assert_eq(got.n_devices, 16384);
+	cr_assert_eq(mknodat(dev, "more", S_IFCHR | 0600, makedev(1, 3)), 0);
+	cr_assert(strstr(refused(), "more than 16384 devices in one container"), "%s", refused());
+	fd_close(fd_take(&dev));
+	cr_assert_eq(umount2(list[0].host_path, MNT_DETACH), 0);
+}
+
+Test(facts, dont_walk_other_file_systems)
+{
+	struct cri_device list[] = { { "/dev/x", under("dev"), "r" } };
+
+	if (unshare(CLONE_NEWNS) < 0)
+		cr_skip_test("no right to make a mount namespace");
+	make_dir("dev/other");
+	node("dev/a", S_IFCHR | 0600, 1, 3);
+	cr_assert_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	cr_assert_eq(mount("tmpfs", under("dev/other"), "tmpfs", 0, NULL), 0);
+	cr_assert_eq(mknod(under("dev/other/b"), S_IFCHR | 0600, makedev(1, 3)), 0);
+	devices(list, 1);
+	gathers();
+	cr_assert_eq(got.n_devices, 1);
+	cr_assert_eq(umount2(under("dev/other"), MNT_DETACH), 0);
+}
+
 Test(facts, refuse_what_is_no_device)
 {
 	struct cri_device list[] = {
@@ -680,6 +723,47 @@ Test(facts, find_a_profile_that_apparmor_has_loaded)
 	cr_assert_not(facts_has_profile(list, "unconfined"));
 	cr_assert_not(facts_has_profile(list, ""));
 	cr_assert_not(facts_has_profile("", "x"));
+}
+
+Test(facts, ask_apparmor_whether_a_profile_is_loaded)
+{
+	struct cri_security_profile wish = { CRI_PROFILE_LOCALHOST, "ci-builder" };
+
+	if (unshare(CLONE_NEWNS) < 0)
+		cr_skip_test("no right to make a mount namespace");
+	cr_assert_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	cr_assert_eq(mount("tmpfs", "/sys", "tmpfs", 0, NULL), 0);
+	sec.apparmor = &wish;
+	gathers();
+	cr_assert_not(got.apparmor);
+	cr_assert_eq(path_make_dirs("/sys/module/apparmor/parameters", 0755, &err), 0);
+	cr_assert_eq(path_make_dirs("/sys/kernel/security/apparmor", 0755, &err), 0);
+	_close_ int parameters = open("/sys/module/apparmor/parameters", O_PATH | O_CLOEXEC);
+	_close_ int profiles = open("/sys/kernel/security/apparmor", O_PATH | O_CLOEXEC);
+	cr_assert_eq(file_replace(parameters, "enabled", "N\n", 2, 0600, &err), 0);
+	gathers();
+	cr_assert_not(got.apparmor);
+	cr_assert_eq(file_replace(parameters, "enabled", "Y\n", 2, 0600, &err), 0);
+	cr_assert_str_eq(refused(),
+		"config.linux.security_context.apparmor.localhost_ref: nobody can tell whether \"ci-builder\" is loaded: "
+		"/sys/kernel/security/apparmor/profiles can't be read");
+	cr_assert_eq(err.code, ERR_STATE);
+	cr_assert_eq(
+		file_replace(profiles, "profiles", "ci-builders (enforce)\n", 22, 0600, &err), 0);
+	cr_assert_str_eq(refused(),
+		"config.linux.security_context.apparmor.localhost_ref: the AppArmor profile \"ci-builder\" isn't loaded");
+	cr_assert_eq(file_replace(profiles, "profiles", "x (kill)\nci-builder (enforce)\n", 30,
+			     0600, &err),
+		0);
+	gathers();
+	cr_assert(got.apparmor && !got.selinux);
+	sec.apparmor = NULL;
+	sec.apparmor_profile = "localhost/other";
+	cr_assert_str_eq(refused(),
+		"config.linux.security_context.apparmor_profile: the AppArmor profile \"other\" isn't loaded");
+	sec.apparmor_profile = "runtime/default";
+	gathers();
+	cr_assert_eq(umount2("/sys", MNT_DETACH), 0);
 }
 
 /* ---- all together ---- */
