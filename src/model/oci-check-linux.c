@@ -260,10 +260,21 @@ char *oci_sysctl_path(struct arena *arena, const char *key)
 	return path;
 }
 
+int oci_sysctl_namespace(const char *path)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(sysctls); i++) {
+		const char *name = sysctls[i].name;
+		if (str_ends(name, "/") ? str_starts(path, name) : str_eq(path, name))
+			return (int)sysctls[i].ns;
+	}
+	return -1;
+}
+
 static int check_sysctl(const struct oci_spec *spec, const char *key, const char *value,
 	struct arena *arena, struct err *err)
 {
 	const char *path;
+	int ns;
 
 	if (!is_sysctl_name(key))
 		return err_set(err, ERR_INVALID, NULL, "is no name of a sysctl");
@@ -275,12 +286,9 @@ static int check_sysctl(const struct oci_spec *spec, const char *key, const char
 	if (str_eq(path, "kernel/hostname"))
 		return err_set(err, ERR_INVALID, NULL,
 			"sysctl \"%s\" is not allowed: use the property hostname", key);
-	for (size_t i = 0; i < ARRAY_SIZE(sysctls); i++) {
-		const char *name = sysctls[i].name;
-		bool fits = str_ends(name, "/") ? str_starts(path, name) : str_eq(path, name);
-		if (fits && oci_namespace_get(spec, sysctls[i].ns))
-			return 0;
-	}
+	ns = oci_sysctl_namespace(path);
+	if (ns >= 0 && oci_namespace_get(spec, (enum oci_namespace_type)ns))
+		return 0;
 	return err_set(
 		err, ERR_INVALID, NULL, "sysctl \"%s\" is not in a separate kernel namespace", key);
 }

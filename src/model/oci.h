@@ -49,6 +49,9 @@ int oci_id_map_find(const struct oci_id_map *, size_t n, uint32_t id, uint32_t *
  * "net/ipv4/conf/eth0.1/forwarding": the first separator decides. In the arena; NULL when memory is
  * out. */
 char *oci_sysctl_path(struct arena *, const char *key) _must_check_;
+/* The kind of namespace (enum oci_namespace_type) that a setting of that path belongs to; -1: to
+ * none, it is the host's. */
+int oci_sysctl_namespace(const char *path);
 
 /* "0-3,7": the list syntax of cpusets and NUMA nodes. The offset of the first bad byte, or -1 when
  * it is well-formed. The empty text is well-formed. */
