@@ -22,6 +22,7 @@ struct ctr_sandbox_record {
 	const char *boot_id;         /* another one: namespaces and pause are gone */
 	const char *runtime_handler; /* NULL: the default */
 	int state;              /* enum ctr_sandbox_state, as stored: see ctr_sandbox_state() */
+	bool complete;          /* run came to its end; nobody but its maker sees it before */
 	const char *folder;     /* absolute: holds hostname, hosts, resolv.conf */
 	const char *run_folder; /* absolute: holds the pins and shm; void after a reboot */
 	const char *hostname;   /* in effect; NULL with the host's network */
