@@ -142,12 +142,14 @@ struct ctr_backend {
 	/* Pods. Makes what a pod's containers share, as the record's config says: namespaces pinned
 	 * as files of run_fd ("net", "ipc", "uts", "user", "pid"), shm, sysctls, cgroup, pause;
 	 * fills ns_path, shm, cgroup, pause. save() before each side effect that the record must
-	 * know of. On failure the caller calls sandbox_destroy. */
+	 * know of, and at the end: what the backend has put into the record lives no longer than
+	 * its own call. On failure the caller opens the folder anew and calls sandbox_destroy. */
 	int (*sandbox_make)(struct ctr_sandbox_record *, int run_fd,
 		const struct ctr_sandbox_save *, struct err *);
 	/* All of it still there? 1, 0, -1. */
 	int (*sandbox_ready)(const struct ctr_sandbox_record *, int run_fd, struct err *);
-	/* Undoes all of it. Safe on half-made ones, and twice. */
+	/* Undoes all of it. Safe on half-made ones, and twice. run_fd FD_NONE: the folder is gone.
+	 */
 	int (*sandbox_destroy)(const struct ctr_sandbox_record *, int run_fd, struct err *);
 };
 

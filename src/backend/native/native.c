@@ -5,6 +5,7 @@
 #include "backend/native/gate.h"
 #include "backend/native/hooks.h"
 #include "backend/native/notify.h"
+#include "backend/native/sandbox.h"
 #include "backend/native/seccomp.h"
 #include "base/arena.h"
 #include "base/log.h"
@@ -515,4 +516,7 @@ const struct ctr_backend ctr_backend_native = {
 	.open_cgroup = native_open_cgroup,
 	.explain = native_explain,
 	.after = native_after,
+	.sandbox_make = native_sandbox_make,
+	.sandbox_ready = native_sandbox_ready,
+	.sandbox_destroy = native_sandbox_destroy,
 };
