@@ -147,6 +147,12 @@ static const struct option_row image_load_options[] = {
 	HELP,
 	{ 0 },
 };
+static const struct option_row sandbox_run_options[] = {
+	TEXT("runtime-handler", 'r', runtime_handler, "NAME",
+		"native, proxmox, or one of routing.runtimeHandlers"),
+	HELP,
+	{ 0 },
+};
 
 const struct command commands[] = {
 	{ "create", create_options, OPT_ANYWHERE, 1, 1, verb_create, "ID",
@@ -186,5 +192,15 @@ const struct command commands[] = {
 		"show all of an image as JSON", false, 1 },
 	{ "image remove", none, OPT_ANYWHERE, 1, -1, verb_image_remove, "IMAGE...",
 		"remove images with all their names", false, 1 },
+	{ "sandbox run", sandbox_run_options, OPT_ANYWHERE, 1, 1, verb_sandbox_run, "POD.json|-",
+		"make a pod sandbox, print its id", false, 1 },
+	{ "sandbox status", none, OPT_ANYWHERE, 1, 1, verb_sandbox_status, "ID",
+		"show the status of a sandbox as JSON", false, 1 },
+	{ "sandbox list", list_options, OPT_ANYWHERE, 0, 0, verb_sandbox_list, "",
+		"show all sandboxes", false, 1 },
+	{ "sandbox stop", none, OPT_ANYWHERE, 1, -1, verb_sandbox_stop, "ID...",
+		"kill a sandbox's containers, give up its namespaces", false, 1 },
+	{ "sandbox remove", none, OPT_ANYWHERE, 1, -1, verb_sandbox_remove, "ID...",
+		"remove a sandbox with its containers", false, 1 },
 	{ 0 },
 };
