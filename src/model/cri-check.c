@@ -145,8 +145,7 @@ static void check_name(struct cri_check *c, const char *field, const char *name,
 			"must be letters, digits, \"-\" and \".\", and begin and end with a letter or digit");
 }
 
-/* Hidden from the rules: what the tables say of enums, so that callers of the library who skip the
- * JSON are held to it as well. */
+/* The JSON holds enums to their names already; callers of the library can put any number there. */
 static void check_enums(struct cri_check *c, const struct json_field *fields, const char *base)
 {
 	for (const struct json_field *f = fields; f->name; f++) {

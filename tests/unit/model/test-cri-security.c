@@ -155,8 +155,8 @@ Test(cri_security, the_old_strings_still_have_their_grammar)
 
 Test(cri_security, levels_of_selinux_have_their_grammar)
 {
-	static const char *const good[] = { "s0", "s0-s15", "s0:c4", "s0:c4,c5", "s0:c0.c1023",
-		"s0-s3:c1.c5,c7,c9.c10" };
+	static const char *const good[] = { "s0", "s0-s0:c0.c1023", "s0:c5.c5", "s0-s15", "s0:c4",
+		"s0:c4,c5", "s0:c0.c1023", "s0-s3:c1.c5,c7,c9.c10" };
 	static const char *const bad[] = { "s", "s16", "s0,c4,c5", "s0:", "s0:c1024", "s0:c5.c4",
 		"s3-s0", "s0:c1,", "s0:c1.", "s0:c1.c2.c3", "c1", "s0:s1", " s0", "s0 ", "s0-",
 		"s00000" };
@@ -172,6 +172,7 @@ Test(cri_security, levels_of_selinux_have_their_grammar)
 	}
 	SECURITY("\"selinux_options\":{\"user\":\"system_u\",\"role\":\"a:b\",\"type\":\"a\\nb\"}",
 		IN_SECURITY "selinux_options.role\n" IN_SECURITY "selinux_options.type");
+	POD_SECURITY("\"selinux_options\":{\"level\":\"x\"}", IN_POD_SEC "selinux_options.level");
 }
 
 Test(cri_security, masks_are_absolute_paths)

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Each allocation of reading, checking and comparing a request fails once: nothing crashes, nothing
+ * leaks, and no rule is passed over. */
+#include "cri-check.h"
+
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t n);
+
+static bool armed;
+static size_t countdown, calls;
+
+static bool fails(void)
+{
+	if (!armed)
+		return false;
+	calls++;
+	return countdown && --countdown == 0;
+}
+
+void *__wrap_malloc(size_t n)
+{
+	return fails() ? NULL : __real_malloc(n);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return fails() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t n)
+{
+	return fails() ? NULL : __real_realloc(p, n);
+}
+
+#define SYSCTLS "\"linux\":{\"sysctls\":{\"net.b\":\"1\",\"net.a\":\"2\"}}"
+
+static const char sound[] =
+	"{\"podSandboxId\":\"s\",\"config\":{" SOUND_CONFIG ",\"labels\":{\"b\":\"1\",\"a\":\"2\"},"
+	"\"mounts\":[{\"container_path\":\"/m\",\"host_path\":\"/h\"}]},\"sandbox_config\":{" SOUND_POD
+	"," SYSCTLS "}}";
+
+static const char broken[] = "{\"pod_sandbox_id\":\"s\",\"config\":{" SOUND_CONFIG
+			     ",\"linux\":{\"security_context\":{\"privileged\":true}}},"
+			     "\"sandbox_config\":{" SOUND_POD "," SYSCTLS "}}";
+
+static int check(const struct cri_create_container_request *r, struct err *err)
+{
+	struct ctr_faults faults = CTR_FAULTS_INIT;
+	int ret;
+
+	cri_request_check(r, &faults);
+	cri_pod_compare(r->sandbox_config, r->sandbox_config, &faults);
+	ret = ctr_faults_err(&faults, err);
+	ctr_faults_done(&faults);
+	return ret;
+}
+
+static int run(const char *text, struct err *err)
+{
+	_arena_ struct arena *arena = arena_new();
+	_str_ struct str out = { 0 };
+	struct cri_create_container_request *r;
+
+	if (!arena)
+		return err_nomem(err);
+	if (cri_request_parse(text, strlen(text), arena, &r, err) < 0)
+		return -1;
+	cri_request_write(r, &out);
+	if (str_ok(&out, err) < 0)
+		return -1;
+	return check(r, err);
+}
+
+static size_t count(const char *text, int want)
+{
+	struct err err = ERR_INIT;
+
+	calls = countdown = 0;
+	armed = true;
+	int r = run(text, &err);
+	armed = false;
+	cr_assert_eq(r, want, "%s %s", err.where, err.text);
+	cr_assert_gt(calls, 20);
+	return calls;
+}
+
+static int run_failing(const char *text, size_t at, struct err *err)
+{
+	*err = (struct err)ERR_INIT;
+	countdown = at;
+	armed = true;
+	int r = run(text, err);
+	armed = false;
+	return r;
+}
+
+Test(cri_nomem, every_allocation_may_fail)
+{
+	size_t all = count(sound, 0);
+	struct err err;
+
+	for (size_t i = 1; i <= all; i++) {
+		cr_assert_eq(run_failing(sound, i, &err), -1, "allocation %zu of %zu", i, all);
+		cr_assert_eq(err.code, ERR_EXHAUSTED, "allocation %zu of %zu: %s %s", i, all,
+			err.where, err.text);
+	}
+	cr_assert_eq(run(sound, &err), 0);
+}
+
+Test(cri_nomem, a_broken_request_never_passes)
+{
+	size_t all = count(broken, -1);
+	struct err err;
+
+	for (size_t i = 1; i <= all; i++)
+		cr_assert_eq(run_failing(broken, i, &err), -1, "allocation %zu of %zu", i, all);
+}
