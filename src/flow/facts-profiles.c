@@ -141,15 +141,13 @@ int facts_has_profile(const char *list, const char *name)
 	return 0;
 }
 
-/* On a host without AppArmor spec_build refuses. */
-static int look_at_apparmor(struct facts_look *l, const struct ref *ref, struct err *err)
+static int look_at_apparmor(
+	struct facts_look *l, const struct ref *ref, const char *hint, struct err *err)
 {
 	_free_ char *list = NULL;
 	struct err why = ERR_INIT;
 	size_t n;
 
-	if (!l->facts->apparmor)
-		return 0;
 	if (file_read(AT_FDCWD, APPARMOR_PROFILES, PROFILES_MAX, &list, &n, &why) < 0) {
 		if (why.os == ENOMEM || why.os == EMFILE || why.os == ENFILE) {
 			*err = why;
@@ -161,9 +159,26 @@ static int look_at_apparmor(struct facts_look *l, const struct ref *ref, struct 
 			ref->text);
 	} else if (!facts_has_profile(list, ref->text)) {
 		ctr_fault_add(l->faults, ERR_STATE, ref->field,
-			"the AppArmor profile \"%.200s\" isn't loaded", ref->text);
+			"the AppArmor profile \"%.150s\" isn't loaded%s", ref->text, hint);
 	}
 	return 0;
+}
+
+/* What spec_build takes for a container that names no profile of its own. It would be missed when
+ * the program is executed; here it can be told what to do. */
+static int look_at_default_apparmor(struct facts_look *l, struct err *err)
+{
+	const struct ref ref = { l->in->settings->apparmor_profile, FACTS_SECURITY "apparmor" };
+	const struct cri_security_profile *message = l->sec->apparmor;
+
+	if (!ref.text || !*ref.text)
+		return 0;
+	if (message ? message->profile_type != CRI_PROFILE_RUNTIME_DEFAULT
+		    : str_eq(l->sec->apparmor_profile, "unconfined"))
+		return 0;
+	return look_at_apparmor(l, &ref,
+		": load it with apparmor_parser, or name another in defaults.apparmorProfile of the settings",
+		err);
 }
 
 /* A privileged container has neither. */
@@ -178,5 +193,8 @@ int facts_profiles(struct facts_look *l, struct err *err)
 		return 0;
 	if (filter.text && look_at_seccomp(l, &filter, err) < 0)
 		return -1;
-	return profile.text ? look_at_apparmor(l, &profile, err) : 0;
+	if (!l->facts->apparmor) /* spec_build refuses what was asked for */
+		return 0;
+	return profile.text ? look_at_apparmor(l, &profile, "", err)
+			    : look_at_default_apparmor(l, err);
 }

@@ -761,7 +761,30 @@ Test(facts, ask_apparmor_whether_a_profile_is_loaded)
 	sec.apparmor_profile = "localhost/other";
 	cr_assert_str_eq(refused(),
 		"config.linux.security_context.apparmor_profile: the AppArmor profile \"other\" isn't loaded");
+	/* no profile of its own: the default one, if the settings name one */
 	sec.apparmor_profile = "runtime/default";
+	gathers();
+	settings.apparmor_profile = "";
+	gathers();
+	settings.apparmor_profile = "ci-builder";
+	gathers();
+	settings.apparmor_profile = "ctrctl-default";
+	cr_assert_str_eq(refused(),
+		"config.linux.security_context.apparmor: the AppArmor profile \"ctrctl-default\" isn't loaded: "
+		"load it with apparmor_parser, or name another in defaults.apparmorProfile of the settings");
+	sec.apparmor_profile = NULL;
+	refused();
+	sec.apparmor_profile = "unconfined";
+	gathers();
+	sec.apparmor_profile = NULL;
+	sec.apparmor = &wish;
+	wish.profile_type = CRI_PROFILE_RUNTIME_DEFAULT;
+	wish.localhost_ref = NULL;
+	refused();
+	sec.privileged = pod_sec.privileged = true;
+	gathers();
+	sec.privileged = false;
+	wish.profile_type = CRI_PROFILE_UNCONFINED;
 	gathers();
 	cr_assert_eq(umount2("/sys", MNT_DETACH), 0);
 }
