@@ -46,7 +46,7 @@ static int parse(const char *name)
 		return -1;
 	for (size_t i = 0; i <= n; i++)
 		at[i] = (char)toupper((unsigned char)name[i]);
-	return str_eq(at, "ALL") ? ALL : caps_number(upper);
+	return str_eq(upper, "CAP_ALL") ? ALL : caps_number(upper);
 }
 
 /* A list of names as bits; *ret_all when ALL is among them. */

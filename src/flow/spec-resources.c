@@ -90,17 +90,22 @@ static void add_hugepages(struct spec_build *b, const struct cri_linux_container
 	out->n_hugepage_limits = list ? r->n_hugepage_limits : 0;
 }
 
-/* A limit of a controller, "memory.high": never a file of the cgroup core, by which a group is
- * changed, and never a path. */
+/* A limit, "memory.high", "hugetlb.2MB.max": never a path, and of the files of the cgroup core none
+ * by which a group is changed. */
 static bool is_unified_key(const char *key)
 {
+	static const char *const core[] = { "cgroup.max.depth", "cgroup.max.descendants",
+		"cgroup.pressure" };
+	static const char any[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.";
 	size_t word = strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789_");
-	const char *rest = key + word;
 
-	if (word == 0 || *rest != '.' || !rest[1] || str_starts(key, "cgroup."))
+	if (word == 0 || key[word] != '.' || !key[word + 1] || key[strspn(key, any)])
 		return false;
-	rest++;
-	return rest[strspn(rest, "abcdefghijklmnopqrstuvwxyz0123456789_.")] == 0;
+	for (size_t i = 0; i < ARRAY_SIZE(core); i++)
+		if (str_eq(key, core[i]))
+			return true;
+	return !str_starts(key, "cgroup.");
 }
 
 static void add_unified(struct spec_build *b, const struct cri_linux_container_resources *r,
