@@ -166,6 +166,20 @@ Test(cri_check, enums_out_of_their_range_are_faults)
 	ctr_faults_done(&faults);
 }
 
+Test(cri_check, enums_of_a_pod_have_their_range_too)
+{
+	struct cri_port_mapping port = { .container_port = 80, .protocol = CRI_PROTOCOL_N };
+	struct cri_pod_sandbox_metadata metadata = { "p", "u", "n", 0 };
+	const struct cri_pod_sandbox_config pod = {
+		.metadata = &metadata, .port_mappings = &port, .n_port_mappings = 1
+	};
+	struct ctr_faults faults = CTR_FAULTS_INIT;
+
+	cri_pod_check(&pod, "", &faults);
+	expect(&faults, "structs", "port_mappings[0].protocol");
+	ctr_faults_done(&faults);
+}
+
 /* ---- names, labels, annotations ---- */
 
 #define NAMED(name, want)                                                                 \
@@ -177,6 +191,12 @@ Test(cri_check, names_are_dns_like)
 {
 	NAMED("a", "");
 	NAMED("Web-1.x", "");
+	NAMED("azAZ09", "");
+	NAMED("z", "");
+	NAMED("Z", "");
+	NAMED("A", "");
+	NAMED("0", "");
+	NAMED("9", "");
 	NAMED(".", "config.metadata.name");
 	NAMED("..", "config.metadata.name");
 	NAMED("a/b", "config.metadata.name");
@@ -285,6 +305,43 @@ Test(cri_check, the_program_has_a_name)
 	CONFIG("\"command\":[\"\"]", IN_CONFIG "command[0]");
 	CONFIG("\"working_dir\":\"relative/is/fine\"", "");
 	CONFIG("\"working_dir\":\"/a\\nb\"", IN_CONFIG "working_dir");
+}
+
+Test(cri_check, control_characters_are_told_from_their_neighbours)
+{
+	CONFIG("\"working_dir\":\"/ ~\\u00a0\\u00e4\\u0105\\u20ac\"", "");
+	CONFIG("\"working_dir\":\"\\u001f\"", IN_CONFIG "working_dir");
+	CONFIG("\"working_dir\":\"\\u007f\"", IN_CONFIG "working_dir");
+	CONFIG("\"working_dir\":\"\\u0080\"", IN_CONFIG "working_dir");
+	CONFIG("\"working_dir\":\"\\u009f\"", IN_CONFIG "working_dir");
+}
+
+Test(cri_check, paths_and_ids_have_their_length)
+{
+	_free_ char *path = a_string_of(4095, 'p'), *long_path = a_string_of(4096, 'p');
+	_free_ char *log = a_string_of(4095, 'l'), *long_log = a_string_of(4096, 'l');
+	_free_ char *id = a_string_of(200, 'i'), *long_id = a_string_of(201, 'i');
+	struct cri_mount mount = { .container_path = path, .host_path = "/h" };
+	struct cri_container_metadata metadata = { .name = "c" };
+	struct cri_image_spec image = { .image = "i" };
+	struct cri_container_config config = { .metadata = &metadata,
+		.image = &image,
+		.mounts = &mount,
+		.n_mounts = 1,
+		.log_path = log };
+	struct cri_create_container_request r = { .pod_sandbox_id = id, .config = &config };
+	struct ctr_faults faults = CTR_FAULTS_INIT;
+
+	path[0] = long_path[0] = '/';
+	cri_request_check(&r, &faults);
+	expect(&faults, "as long as allowed", "");
+	mount.container_path = long_path;
+	config.log_path = long_log;
+	r.pod_sandbox_id = long_id;
+	cri_request_check(&r, &faults);
+	expect(&faults, "one more",
+		"pod_sandbox_id\nconfig.mounts[0].container_path\nconfig.log_path");
+	ctr_faults_done(&faults);
 }
 
 Test(cri_check, variables_have_names)
