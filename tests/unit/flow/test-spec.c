@@ -404,6 +404,7 @@ Test(spec, limits_that_make_no_sense_are_refused)
 		{ RES("'unified': {'../memory.max': '1'}"), "unified" },
 		{ RES("'unified': {'memory/x.max': '1'}"), "unified" },
 		{ RES("'unified': {'memory': '1'}"), "unified" },
+		{ RES("'unified': {'memory.x/../../high': '1'}"), "unified" },
 		{ RES("'unified': {'memory.': '1'}"), "unified" },
 		{ RES("'hugepage_limits': [{'limit': 1}]"), "hugepage_limits[0].page_size" },
 	};
