@@ -90,11 +90,8 @@ static int open_layers(const struct image_store *s, const struct ctr_image_recor
 static int add_empty(const struct image_store *s, struct overlay *o, struct err *err)
 {
 	static const char path[] = "layers/empty";
-	int fd;
+	int fd = openat(s->fd, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (mkdirat(s->fd, path, 0755) < 0 && errno != EEXIST)
-		return err_sys(err, errno, "mkdir", "%s", path);
-	fd = openat(s->fd, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(err, errno, "open", "%s", path);
 	o->lower[o->n_lower++] = fd;
