@@ -201,6 +201,11 @@ int request_lock(int dir, const char *id, unsigned timeout_ms, struct err *err)
 	return r < 0 ? -1 : 0;
 }
 
+void request_unlock(int dir)
+{
+	flock(dir, LOCK_UN);
+}
+
 int request_is_locked(int dir)
 {
 	if (flock(dir, LOCK_SH | LOCK_NB) < 0)

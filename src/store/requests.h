@@ -28,6 +28,8 @@ int request_find(int data_fd, const char *id, int *ret_dir, struct err *) _must_
 
 /* Waits for the lock. ERR_NOT_FOUND when the folder was removed meanwhile. */
 int request_lock(int dir, const char *id, unsigned timeout_ms, struct err *) _must_check_;
+/* Drops it, for all who share the open folder: a process that was started may hold a copy. */
+void request_unlock(int dir);
 /* 1 when another process holds the lock: it is being made or removed. Not for one's own. */
 int request_is_locked(int dir);
 
