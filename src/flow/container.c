@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What can be done with a container that is there. */
 #include "base/log.h"
-#include "flow/flow.h"
+#include "flow/request.h"
 #include "model/oci.h"
+#include "store/requests.h"
 
 #include <signal.h>
 #include <string.h>
@@ -23,6 +24,7 @@ struct ctr_container *container_new(struct ctr_engine *e, struct err *err)
 	}
 	c->engine = e;
 	c->box = (struct store_box)STORE_BOX_INIT;
+	c->kept_fd = FD_NONE;
 	return c;
 }
 
@@ -34,10 +36,66 @@ struct ctr_container *ctr_container_close(struct ctr_container *c)
 		if (c->locked)
 			store_unlock(&c->box);
 		store_box_close(&c->box);
+		if (c->kept_locked)
+			request_unlock(c->kept_fd);
+		fd_close(c->kept_fd);
 		arena_free(c->arena);
 		free(c);
 	}
 	return NULL;
+}
+
+/* The live record; *err is ERR_NOT_FOUND when there is none. */
+static int open_live(
+	struct ctr_container *c, const char *id, enum ctr_access access, struct err *err)
+{
+	struct ctr_engine *e = c->engine;
+
+	if (engine_store(e, STORE_FIND, err) < 0 || store_find(&e->store, id, &c->box, err) < 0)
+		return -1;
+	if (access == CTR_CHANGE) {
+		if (store_lock(&c->box, id, e->lock_timeout_ms, err) < 0)
+			return -1;
+		c->locked = true;
+	}
+	if (store_load(&c->box, id, c->arena, &c->rec, err) == 0)
+		return container_load_kept(c, err) < 0 && err->code != ERR_INVALID ? -1 : 0;
+	/* No record yet: its maker has the folder and works on it. */
+	if (err->code == ERR_INVALID && !c->locked && store_is_locked(&c->box))
+		err_set(err, ERR_STATE, NULL, "the container is still being created");
+	return -1;
+}
+
+/* Not a live one: the beginning of an id, or one that only the data folder knows. *ret: the whole
+ * id of what there is, which is open, or yet to be opened. */
+static int open_kept(
+	struct ctr_container *c, const char *id, enum ctr_access access, struct err *err)
+{
+	struct err missing = *err;
+	const char *whole;
+	int data_fd, r;
+
+	if (engine_data(c->engine, STORE_FIND, &data_fd, err) < 0 ||
+		request_complete(data_fd, id, c->arena, &whole, err) < 0)
+		return -1;
+	*err = missing;
+	if (!whole)
+		return -1;
+	if (!str_eq(whole, id) && open_live(c, whole, access, err) == 0)
+		return 0;
+	if (err->code != ERR_NOT_FOUND)
+		return -1;
+	r = container_from_kept(c, whole, err);
+	if (r == 0)
+		*err = missing;
+	if (r != 1)
+		return -1;
+	if (access == CTR_CHANGE) {
+		if (request_lock(c->kept_fd, whole, c->engine->lock_timeout_ms, err) < 0)
+			return -1;
+		c->kept_locked = true;
+	}
+	return 0;
 }
 
 struct ctr_container *ctr_container_open(
@@ -45,20 +103,11 @@ struct ctr_container *ctr_container_open(
 {
 	_container_ struct ctr_container *c = container_new(e, err);
 
-	if (!c || store_check_id(id, err) < 0 || engine_store(e, STORE_FIND, err) < 0 ||
-		store_find(&e->store, id, &c->box, err) < 0)
+	if (!c || store_check_id(id, err) < 0)
 		return NULL;
-	if (access == CTR_CHANGE) {
-		if (store_lock(&c->box, id, e->lock_timeout_ms, err) < 0)
-			return NULL;
-		c->locked = true;
-	}
-	if (store_load(&c->box, id, c->arena, &c->rec, err) < 0) {
-		/* No record yet: its maker has the folder and works on it. */
-		if (err->code == ERR_INVALID && !c->locked && store_is_locked(&c->box))
-			err_set(err, ERR_STATE, NULL, "the container is still being created");
+	if (open_live(c, id, access, err) < 0 &&
+		(err->code != ERR_NOT_FOUND || open_kept(c, id, access, err) < 0))
 		return NULL;
-	}
 	c->backend = find_backend(e, c->rec.backend, err);
 	return c->backend ? take(c) : NULL;
 }
@@ -72,6 +121,13 @@ void ctr_container_unlock(struct ctr_container *c)
 
 int ctr_container_lock(struct ctr_container *c, struct err *err)
 {
+	if (c->only_kept) {
+		if (!c->kept_locked &&
+			request_lock(c->kept_fd, c->rec.id, c->engine->lock_timeout_ms, err) < 0)
+			return -1;
+		c->kept_locked = true;
+		return 0;
+	}
 	if (c->locked)
 		return 0;
 	if (store_lock(&c->box, c->rec.id, c->engine->lock_timeout_ms, err) < 0)
@@ -95,8 +151,17 @@ static int same_boot(struct ctr_container *c, struct err *err)
 
 int ctr_container_status(struct ctr_container *c, enum ctr_status *ret, struct err *err)
 {
-	int here = same_boot(c, err);
+	int here;
 
+	/* No live record: of another boot, or being made right now, or its maker died. */
+	if (c->only_kept) {
+		*ret = !c->kept_locked && (!c->cri || !c->cri->committed) &&
+				       request_is_locked(c->kept_fd)
+			       ? CTR_CREATING
+			       : CTR_STOPPED;
+		return 0;
+	}
+	here = same_boot(c, err);
 	if (here < 0)
 		return -1;
 	if (!here || c->gone) {
@@ -144,6 +209,8 @@ int ctr_container_start(struct ctr_container *c, struct ctr_trace *trace, struct
 			return -1;
 	}
 	r = c->backend->start(&c->rec, c->box.fd, spec, trace, err);
+	if (r == 0 && c->rec.from_request)
+		container_note_start(c);
 	ctr_trace_add(trace, r < 0 ? "start (failed)" : "start", c->rec.id, getpid(), begin,
 		ctr_trace_now());
 	return r;
@@ -242,6 +309,12 @@ int ctr_container_delete(struct ctr_container *c, bool force, struct err *err)
 
 	if (ctr_container_lock(c, err) < 0)
 		return -1;
+	if (c->only_kept) {
+		if ((!force && allow(c, VERB_DELETE, err) < 0) || container_forget(c, err) < 0)
+			return -1;
+		c->gone = true;
+		return 0;
+	}
 	here = same_boot(c, err);
 	if (here < 0 || (!force && allow(c, VERB_DELETE, err) < 0) ||
 		poststop_spec(c, force, &spec, err) < 0)
@@ -250,7 +323,8 @@ int ctr_container_delete(struct ctr_container *c, bool force, struct err *err)
 		forget_boot(c);
 	if (c->backend->destroy(&c->rec, c->box.fd, err) < 0)
 		return -1;
-	if (store_remove(&c->engine->store, c->rec.id, err) < 0)
+	/* The live record goes first: what is kept says until the end that there is something. */
+	if (store_remove(&c->engine->store, c->rec.id, err) < 0 || container_forget(c, err) < 0)
 		return -1;
 	c->gone = true;
 	if (spec)
@@ -318,15 +392,23 @@ int ctr_list(struct ctr_engine *e,
 	struct err *err)
 {
 	_arena_ struct arena *a = arena_new();
-	const char **ids;
-	size_t n;
+	const char **live, **kept, *id;
+	size_t n_live, n_kept, i = 0, k = 0;
+	int data_fd;
 
 	if (!a)
 		return err_nomem(err);
-	if (engine_store(e, STORE_FIND, err) < 0 || store_list(&e->store, a, &ids, &n, err) < 0)
+	if (engine_store(e, STORE_FIND, err) < 0 ||
+		store_list(&e->store, a, &live, &n_live, err) < 0 ||
+		engine_data(e, STORE_FIND, &data_fd, err) < 0 ||
+		request_list(data_fd, a, &kept, &n_kept, err) < 0)
 		return -1;
-	for (size_t i = 0; i < n; i++) {
-		if (visit(e, ids[i], fn, arg, err) < 0)
+	/* Both are sorted; most of those made from requests are in both. */
+	while (i < n_live || k < n_kept) {
+		int order = i == n_live ? 1 : k == n_kept ? -1 : strcmp(live[i], kept[k]);
+		id = order <= 0 ? live[i++] : kept[k];
+		k += order >= 0;
+		if (visit(e, id, fn, arg, err) < 0)
 			return -1;
 	}
 	return 0;

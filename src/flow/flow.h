@@ -28,6 +28,11 @@ struct ctr_container {
 	struct ctr_record rec;
 	bool locked, gone;
 	bool made_here; /* by this handle, which has held the lock since */
+	/* Of a container made from a request: <data>/containers/<id>, FD_NONE until asked for. */
+	int kept_fd;
+	bool kept_locked;
+	bool only_kept;             /* no live record: a reboot, or its maker died */
+	struct ctr_cri_record *cri; /* NULL until asked for */
 };
 
 /* ---- engine.c ---- */

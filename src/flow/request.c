@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * CreateContainer: the stages that a request passes, in order. Each one either finds something out
+ * or makes something that request_destroy() undoes.
+ */
+#include "flow/request.h"
+
+#include "base/json.h"
+#include "base/log.h"
+#include "flow/facts.h"
+#include "flow/monitor.h"
+#include "flow/select.h"
+#include "image/digest.h"
+#include "model/cri.h"
+#include "store/requests.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+void ctr_created_done(struct ctr_created *c)
+{
+	free(c->id);
+	free(c->backend);
+	free(c->reason);
+	*c = (struct ctr_created){ 0 };
+}
+
+/* ---- stages: what is asked, and may it be ---- */
+
+static int stage_check(struct making *m, struct err *err)
+{
+	cri_request_check(m->cri, m->faults);
+	return ctr_faults_err(m->faults, err);
+}
+
+/* The stored sandbox decides about privilege; what the request says of it must agree. */
+static int stage_sandbox(struct making *m, struct err *err)
+{
+	enum ctr_sandbox_state state;
+
+	m->pod = ctr_sandbox_open(m->engine, m->cri->pod_sandbox_id,
+		m->explains ? CTR_SANDBOX_LOOK : CTR_SANDBOX_SHARE, err);
+	if (!m->pod)
+		return err_in(err, "pod_sandbox_id");
+	if (ctr_sandbox_state(m->pod, &state, err) < 0)
+		return -1;
+	m->sandbox = ctr_sandbox_record(m->pod);
+	if (state != CTR_SANDBOX_READY)
+		return err_set(err, ERR_STATE, NULL, "sandbox %.12s is not ready", m->sandbox->id);
+	cri_pod_compare(m->cri->sandbox_config, m->sandbox->config, m->faults);
+	cri_container_check_in_pod(m->config, m->sandbox->config, m->faults);
+	return ctr_faults_err(m->faults, err);
+}
+
+static int stage_route(struct making *m, struct err *err)
+{
+	const struct cri_image_spec *image = m->config->image;
+	const struct select_input in = { .flag = m->req->backend,
+		.handler = m->sandbox->runtime_handler,
+		.annotations = &m->config->annotations,
+		.pod_annotations = &m->sandbox->config->annotations,
+		.image = image->image,
+		.user_image = image->user_specified_image,
+		.place = "config.image" };
+	struct route route = { 0 };
+
+	if (select_route(m->settings, &in, m->arena, &route, err) < 0)
+		return -1;
+	m->rec.backend = route.backend;
+	m->rec.reason = route.reason;
+	return select_backend(m->engine, &route, err) ? 0 : -1;
+}
+
+/* ---- stages: who it is ---- */
+
+static char *hex_digest(struct arena *a, const char *text, size_t n)
+{
+	char buf[DIGEST_TEXT_MAX];
+
+	return arena_strdup(a, digest_of(text, n, buf) + strlen("sha256:"));
+}
+
+static int request_digest(struct making *m, struct err *err)
+{
+	_str_ struct str text = { 0 };
+
+	cri_container_write(m->config, &text);
+	if (str_ok(&text, err) < 0)
+		return -1;
+	m->rec.request_digest = hex_digest(m->arena, text.p, text.n);
+	return 0;
+}
+
+static const char *log_path(const struct making *m)
+{
+	const char *dir = m->sandbox->config->log_directory;
+
+	if (!dir || !m->config->log_path)
+		return NULL;
+	return arena_printf(m->arena, "%s/%s", dir, m->config->log_path);
+}
+
+static int32_t stop_signal(const struct making *m)
+{
+	int signo = cri_signal(m->config->stop_signal);
+
+	return signo > 0 ? signo : 0;
+}
+
+/* Name, id, and all of the record that is known before an image is looked at. */
+static int stage_identity(struct making *m, struct err *err)
+{
+	const struct cri_pod_sandbox_metadata *pod = m->sandbox->config->metadata;
+	const struct cri_container_metadata *meta = m->config->metadata;
+	const struct cri_image_spec *image = m->config->image;
+	struct ctr_cri_record *r = &m->rec;
+	char now[PROC_TIME_MAX];
+	const char *seed;
+
+	r->name = arena_printf(m->arena, "%s_%s_%s_%s_%u", meta->name, pod->name, pod->namespace,
+		pod->uid, meta->attempt);
+	seed = arena_printf(m->arena, "%s\n%s", r->name ? r->name : "", m->sandbox->id);
+	if (!seed || engine_boot_id(m->engine, err) < 0 || request_digest(m, err) < 0)
+		return seed ? -1 : err_nomem(err);
+	r->id = hex_digest(m->arena, seed, strlen(seed));
+	r->sandbox_id = m->sandbox->id;
+	r->created = arena_strdup(m->arena, proc_now(now));
+	r->boot_id = m->engine->boot_id;
+	r->container_name = meta->name;
+	r->attempt = meta->attempt;
+	r->pod_name = pod->name;
+	r->pod_namespace = pod->namespace;
+	r->pod_uid = pod->uid;
+	r->image = image->user_specified_image ? image->user_specified_image : image->image;
+	r->log_path = log_path(m);
+	r->stop_signal = stop_signal(m);
+	r->tty = m->config->tty;
+	r->stdin_ = m->config->stdin_;
+	r->stdin_once = m->config->stdin_once;
+	r->labels = m->config->labels;
+	r->annotations = m->config->annotations;
+	return arena_failed(m->arena) ? err_nomem(err) : 0;
+}
+
+/* What a create that died left behind, whose folder is locked by us. */
+static int remove_leftover(struct making *m, struct err *err)
+{
+	/* Without its lock, which is ours. */
+	_container_ struct ctr_container *c =
+		ctr_container_open(m->engine, m->rec.id, CTR_READ, err);
+
+	if (!c)
+		return -1;
+	fd_close(c->kept_fd);
+	c->kept_fd = fd_take(&m->dir_fd);
+	c->kept_locked = true;
+	return ctr_container_delete(c, true, err);
+}
+
+/* Somebody made it, or died over it. 1: the answer is that container. */
+static int meet_other(struct making *m, int data_fd, struct err *err)
+{
+	struct ctr_cri_record other;
+	int r = request_load(m->dir_fd, m->rec.id, m->arena, &other, err);
+
+	m->ours = r == 0;
+	if (r <= 0)
+		return r;
+	if (!other.committed) {
+		log_note(LOG_INFO, "%s: what an earlier create left behind is removed", m->rec.id);
+		if (remove_leftover(m, err) < 0 ||
+			request_claim(data_fd, m->rec.id, m->engine->lock_timeout_ms, &m->dir_fd,
+				err) < 0)
+			return -1;
+		m->ours = true;
+		return 0;
+	}
+	if (!str_eq(other.request_digest, m->rec.request_digest)) {
+		err_set(err, ERR_EXISTS, m->rec.name,
+			"another request has made a container of this name: %.12s", other.id);
+		return err_hint(err, "delete that one, or raise config.metadata.attempt");
+	}
+	m->rec = other;
+	m->existed = true;
+	return 1;
+}
+
+/* ---- stages: the folder ---- */
+
+static int stage_reserve(struct making *m, struct err *err)
+{
+	struct ctr_engine *e = m->engine;
+	int data_fd, r;
+
+	if (engine_data(e, STORE_MAKE, &data_fd, err) < 0 ||
+		request_claim(data_fd, m->rec.id, e->lock_timeout_ms, &m->dir_fd, err) < 0)
+		return -1;
+	r = meet_other(m, data_fd, err);
+	if (r != 0)
+		return r;
+	m->folder = making_folder(m, err);
+	return m->folder ? 0 : -1;
+}
+
+static int stage_image(struct making *m, struct err *err)
+{
+	const struct cri_image_spec *image = m->config->image;
+
+	if (engine_data(m->engine, STORE_FIND, &m->images.fd, err) < 0)
+		return -1;
+	if (!m->explains &&
+		image_store_lock(&m->images, IMAGE_LOCK_SHARED, &m->image_lock, err) < 0)
+		return -1;
+	if (image_find(&m->images, image->image, m->arena, &m->image, err) < 0)
+		return err_in(err, "config.image.image");
+	m->rec.image_id = m->image.id;
+	return 0;
+}
+
+/* From here on the folder says whose it is. */
+static int stage_record(struct making *m, struct err *err)
+{
+	return request_save(m->dir_fd, &m->rec, err);
+}
+
+static int stage_facts(struct making *m, struct err *err)
+{
+	struct facts_input in = { .config = m->config,
+		.sandbox = m->sandbox,
+		.image = &m->image,
+		.settings = m->settings,
+		.rootfs_fd = m->rootfs_fd,
+		.image_mounts = m->image_mounts,
+		.image_fds = m->image_fds };
+
+	if (making_target(m, &in.target_pid_ns, err) < 0)
+		return -1;
+	return facts_gather(&in, m->arena, &m->facts, m->faults, err);
+}
+
+static int stage_spec(struct making *m, struct err *err)
+{
+	const struct spec_input in = { .id = m->rec.id,
+		.config = m->config,
+		.sandbox = m->sandbox,
+		.image = &m->image,
+		.facts = &m->facts,
+		.settings = m->settings };
+
+	return spec_build(&in, m->arena, &m->spec, m->faults, err);
+}
+
+/* ---- stages: the container ---- */
+
+/* In the monitor-to-be: init becomes its child. */
+static int make_in_monitor(void *arg, struct ctr_attach *attach, pid_t *ret_init, int *ret_run_fd,
+	int *ret_cgroup_fd, struct err *err)
+{
+	struct making *m = arg;
+	const char *bundle = arena_printf(m->arena, "%s/bundle", m->folder);
+	const struct ctr_create create = { .id = m->rec.id,
+		.bundle = bundle,
+		.attach = *attach,
+		.starts = m->req->starts,
+		.from_request = true };
+	struct ctr_container *c = bundle ? ctr_container_create(m->engine, &create, err) : NULL;
+
+	if (!c)
+		return bundle ? -1 : err_nomem(err);
+	*ret_init = c->rec.pid;
+	*ret_run_fd = c->box.fd;
+	if (c->backend->open_cgroup && c->backend->open_cgroup(&c->rec, ret_cgroup_fd, err) < 0) {
+		struct err why = *err;
+		c->rec.from_request = false; /* the folder is undone by who waits for us */
+		if (ctr_container_delete(c, true, err) < 0)
+			log_warn("%s couldn't be cleaned up", m->rec.id);
+		*err = why;
+		return -1;
+	}
+	return 0;
+}
+
+static int stage_create(struct making *m, struct err *err)
+{
+	const struct oci_user *user = &m->spec->process->user;
+	/* Opened anew: our lock isn't the monitor's to keep. */
+	_close_ int data_fd = openat(m->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct monitor_setup setup = { .id = m->rec.id,
+		.data_fd = data_fd,
+		.log_dir = m->rec.log_path ? m->sandbox->config->log_directory : NULL,
+		.log_path = m->config->log_path,
+		.log_max_bytes = m->settings->log_max_bytes,
+		.log_max_files = m->settings->log_max_files,
+		.tty = m->rec.tty,
+		.stdin_ = m->rec.stdin_,
+		.stdin_once = m->rec.stdin_once,
+		.stream_uid = making_host_id(m, user->uid, true),
+		.stream_gid = making_host_id(m, user->gid, false) };
+
+	if (data_fd < 0)
+		return err_sys(err, errno, "open", "%s", m->folder);
+	return monitor_begin(&setup, make_in_monitor, m, err);
+}
+
+static int stage_commit(struct making *m, struct err *err)
+{
+	return request_commit(m->dir_fd, m->rec.id, err);
+}
+
+/* ---- the operation ---- */
+
+struct stage {
+	const char *name;
+	int (*run)(struct making *, struct err *); /* 1: the answer is known, no more to do */
+};
+
+static const struct stage stages[] = {
+	{ "check", stage_check },       /* the message by itself */
+	{ "sandbox", stage_sandbox },   /* the message in its pod */
+	{ "route", stage_route },       /* the backend */
+	{ "identity", stage_identity }, /* name and id */
+	{ "reserve", stage_reserve },   /* the folder is the reservation */
+	{ "image", stage_image },
+	{ "record", stage_record },
+	{ "mount", making_mount }, /* root filesystem and image volumes */
+	{ "facts", stage_facts },  /* what the host and the root filesystem say */
+	{ "spec", stage_spec },    /* pure */
+	{ "bundle", making_write },
+	{ "create", stage_create }, /* by the backend, in the monitor */
+	{ "commit", stage_commit },
+};
+
+static int run_stages(struct making *m, const struct stage *list, size_t n, struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		const uint64_t begin = ctr_trace_now();
+		int r = list[i].run(m, err);
+
+		ctr_trace_add(m->req->trace, list[i].name, m->rec.id ? m->rec.id : "", getpid(),
+			begin, ctr_trace_now());
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+static int making_init(struct making *m, struct ctr_engine *e, const struct ctr_create_request *req,
+	struct ctr_faults *faults, struct err *err)
+{
+	*m = (struct making){ .engine = e,
+		.req = req,
+		.cri = req->request,
+		.config = req->request->config,
+		.faults = faults,
+		.arena = arena_new(),
+		.images = IMAGE_STORE_INIT,
+		.image_lock = FD_NONE,
+		.dir_fd = FD_NONE,
+		.bundle_fd = FD_NONE,
+		.rootfs_fd = FD_NONE };
+	if (!m->arena)
+		return err_nomem(err);
+	return engine_settings(e, &m->settings, err);
+}
+
+static void making_done(struct making *m)
+{
+	making_close_mounts(m);
+	fd_close(m->bundle_fd);
+	if (m->dir_fd >= 0)
+		request_unlock(m->dir_fd);
+	fd_close(m->dir_fd);
+	fd_close(m->image_lock);
+	ctr_sandbox_close(m->pod);
+	arena_free(m->arena);
+}
+
+/* Whatever there is of it by now: a live container too, if its monitor died over it. */
+static void undo(struct making *m)
+{
+	struct err err = ERR_INIT;
+	char line[1024];
+
+	making_close_mounts(m);
+	m->bundle_fd = fd_close(m->bundle_fd);
+	if (!m->ours || remove_leftover(m, &err) == 0)
+		return;
+	err_line(&err, line, sizeof(line));
+	log_warn("%s couldn't be cleaned up: %s; try: ctrctl delete --force %s", m->rec.id, line,
+		m->rec.id);
+}
+
+static int answer(const struct making *m, struct ctr_created *ret, struct err *err)
+{
+	*ret = (struct ctr_created){ .id = strdup(m->rec.id),
+		.existed = m->existed,
+		.backend = strdup(m->rec.backend),
+		.reason = strdup(m->rec.reason ? m->rec.reason : "") };
+	if (ret->id && ret->backend && ret->reason)
+		return 0;
+	ctr_created_done(ret);
+	return err_nomem(err);
+}
+
+int ctr_create_container(struct ctr_engine *e, const struct ctr_create_request *req,
+	struct ctr_created *ret, struct ctr_faults *faults, struct err *err)
+{
+	_cleanup_(making_done) struct making m;
+
+	if (making_init(&m, e, req, faults, err) < 0)
+		return -1;
+	if (run_stages(&m, stages, ARRAY_SIZE(stages), err) < 0) {
+		undo(&m);
+		return -1;
+	}
+	return answer(&m, ret, err);
+}
+
+/* ---- explain ---- */
+
+/* A pod that isn't there yet is explained as it would be made. */
+static int explain_sandbox(struct making *m, struct err *err)
+{
+	if (stage_sandbox(m, err) == 0)
+		return 0;
+	if (m->pod || err->code != ERR_NOT_FOUND || !m->cri->sandbox_config)
+		return -1;
+	*err = (struct err)ERR_INIT;
+	m->sandbox = sandbox_imagined(
+		m->engine, m->cri->pod_sandbox_id, m->cri->sandbox_config, m->arena, err);
+	if (!m->sandbox)
+		return -1;
+	m->imagined = true;
+	cri_container_check_in_pod(m->config, m->sandbox->config, m->faults);
+	return ctr_faults_err(m->faults, err);
+}
+
+static int explain_folder(struct making *m, struct err *err)
+{
+	m->folder = making_folder(m, err);
+	return m->folder ? 0 : -1;
+}
+
+static const struct stage routing[] = {
+	{ "check", stage_check },
+	{ "sandbox", explain_sandbox },
+	{ "route", stage_route },
+};
+
+static const struct stage describing[] = {
+	{ "identity", stage_identity },
+	{ "folder", explain_folder },
+	{ "image", stage_image },
+	{ "mount", making_mount },
+	{ "facts", stage_facts },
+	{ "spec", stage_spec },
+};
+
+static void write_route(const struct making *m, struct str *out)
+{
+	const struct cri_image_spec *image = m->config->image;
+
+	if (!m->rec.backend)
+		return;
+	str_printf(out, "image %s\n",
+		image->user_specified_image ? image->user_specified_image : image->image);
+	str_printf(out, "backend %s: %s\n", m->rec.backend, m->rec.reason);
+}
+
+static int write_plan(struct making *m, struct str *out, struct err *err)
+{
+	const struct ctr_backend *backend = find_backend(m->engine, m->rec.backend, err);
+	const char *bundle = arena_printf(m->arena, "%s/bundle", m->folder);
+	_free_ char *plan = NULL;
+	struct ctr_input in = { .id = m->rec.id,
+		.bundle = bundle,
+		.spec = m->spec,
+		.attach = CTR_ATTACH_INIT,
+		.dir_fd = FD_NONE,
+		.cache_fd = FD_NONE,
+		.cgroup_manager = m->engine->cgroup_manager };
+
+	if (!backend || !bundle)
+		return bundle ? -1 : err_nomem(err);
+	str_printf(out, "container %s %s\nsandbox %s%s\nimage id %s, %zu layers\n", m->rec.id,
+		m->rec.name, m->sandbox->id, m->imagined ? " (not there: as it would be made)" : "",
+		m->image.id, m->image.n_layers);
+	str_printf(out, "bundle %s\n\nconfig.json\n", bundle);
+	spec_write(m->spec, out);
+	if (backend->check(&in, err) < 0 ||
+		(backend->explain && backend->explain(&in, &plan, err) < 0))
+		return -1;
+	str_printf(out, "\nplan\n%s", plan ? plan : "");
+	return 0;
+}
+
+int ctr_explain_request(struct ctr_engine *e, const struct ctr_create_request *req, char **ret_text,
+	struct ctr_faults *faults, struct err *err)
+{
+	_cleanup_(making_done) struct making m;
+	_str_ struct str out = { 0 };
+	int r = -1;
+
+	*ret_text = NULL;
+	if (making_init(&m, e, req, faults, err) < 0)
+		return -1;
+	m.explains = true;
+	if (run_stages(&m, routing, ARRAY_SIZE(routing), err) == 0) {
+		write_route(&m, &out);
+		r = run_stages(&m, describing, ARRAY_SIZE(describing), err);
+		if (r == 0)
+			r = write_plan(&m, &out, err);
+	} else {
+		/* What was chosen and can't be used is shown all the same. */
+		write_route(&m, &out);
+	}
+	if (str_ok(&out, err) < 0)
+		return -1;
+	*ret_text = take(out.p);
+	return r;
+}
