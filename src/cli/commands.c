@@ -47,14 +47,20 @@ const struct option_row global_options[] = {
 		FLAG("no-new-keyring", 0, no_new_keyring, "keep the caller's session keyring"), \
 		NUM("preserve-fds", 0, preserve_fds, "N", "pass on fds 3 to 2+N"), HELP
 
+#define REQUEST_OPTIONS                                                                            \
+	TEXT("request", 0, request, "FILE|-", "a CRI CreateContainerRequest instead of a bundle"), \
+		TEXT("pod", 0, pod, "FILE", "the pod as crictl has it, found or run; with:"),      \
+		TEXT("container", 0, container, "FILE", "the container as crictl has it")
+
 static const struct option_row none[] = { HELP, { 0 } };
-static const struct option_row create_options[] = { CREATE_OPTIONS, { 0 } };
+static const struct option_row create_options[] = { CREATE_OPTIONS, REQUEST_OPTIONS, { 0 } };
 static const struct option_row run_options[] = {
 	CREATE_OPTIONS,
 	FLAG("detach", 'd', detach, "return when the container runs"),
 	FLAG("keep", 0, keep, "don't delete the container after its end"),
 	FLAG("no-subreaper", 0, no_subreaper,
 		"don't adopt processes that the container leaves behind"),
+	REQUEST_OPTIONS,
 	{ 0 },
 };
 static const struct option_row exec_options[] = {
@@ -111,6 +117,7 @@ static const struct option_row explain_options[] = {
 	TEXT("backend", 0, backend, "NAME", "native or proxmox, whatever the image's name says"),
 	FLAG("no-pivot", 0, no_pivot, "chroot instead of pivot_root"),
 	FLAG("no-new-keyring", 0, no_new_keyring, "keep the caller's session keyring"),
+	REQUEST_OPTIONS,
 	HELP,
 	{ 0 },
 };
@@ -155,12 +162,12 @@ static const struct option_row sandbox_run_options[] = {
 };
 
 const struct command commands[] = {
-	{ "create", create_options, OPT_ANYWHERE, 1, 1, verb_create, "ID",
+	{ "create", create_options, OPT_ANYWHERE, 0, 1, verb_create, "ID | --request FILE",
 		"make a container, ready to start", true, 1 },
 	{ "start", none, OPT_ANYWHERE, 1, 1, verb_start, "ID",
 		"let a created container's program run", false, 1 },
-	{ "run", run_options, OPT_ANYWHERE, 1, 1, verb_run, "ID", "create, start, wait and delete",
-		true, 1 },
+	{ "run", run_options, OPT_ANYWHERE, 0, 1, verb_run, "ID | --request FILE",
+		"create, start, wait and delete", true, 1 },
 	{ "state", none, OPT_ANYWHERE, 1, 1, verb_state, "ID",
 		"show the state of a container as JSON", false, 1 },
 	{ "exec", exec_options, OPT_FIRST, 1, -1, verb_exec, "ID [COMMAND...]",
@@ -182,7 +189,7 @@ const struct command commands[] = {
 		"write a config.json to start from", false, 1 },
 	{ "features", none, OPT_ANYWHERE, 0, 0, verb_features, "",
 		"show what this runtime can do, as JSON", false, 1 },
-	{ "explain", explain_options, OPT_ANYWHERE, 0, 1, verb_explain, "[ID]",
+	{ "explain", explain_options, OPT_ANYWHERE, 0, 1, verb_explain, "[ID | FILE]",
 		"show what create would do, step by step", false, 1 },
 	{ "image load", image_load_options, OPT_ANYWHERE, 1, -1, verb_image_load, "PATH...",
 		"load images from archives, \"-\": standard input", false, 1 },

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* create, run, start, explain. */
-#include "cli/cli.h"
+/* create, run, start, explain: of a bundle here, of a request in request.c. */
+#include "cli/request.h"
 
 #include "base/fd.h"
 #include "base/log.h"
 
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 
 static void fill_create(
 	const struct cli *c, const struct ctr_attach *attach, struct ctr_create *ret)
@@ -30,14 +31,26 @@ static void close_container(struct ctr_container **c)
 }
 #define _handle_ _cleanup_(close_container)
 
+/* Only a container from a request has an id of its own. */
+static int needs_id(const struct cli *c, const char *verb, struct err *err)
+{
+	if (c->n_args == 1)
+		return 0;
+	err_set(err, ERR_USAGE, NULL, "\"%s\" requires exactly 1 argument(s)", verb);
+	return err_hint(err, "ctrctl %s --help", verb);
+}
+
 int verb_create(struct cli *c, struct err *err)
 {
 	_cleanup_(attach_sockets_close) struct attach_sockets sockets = ATTACH_SOCKETS_INIT;
 	_handle_ struct ctr_container *made = NULL;
 	struct ctr_attach attach;
 	struct ctr_create req;
+	int asked = request_is_asked(c, err);
 
-	if (attach_open(c, &sockets, &attach, err) < 0)
+	if (asked != 0)
+		return asked < 0 ? -1 : request_create(c, err);
+	if (needs_id(c, "create", err) < 0 || attach_open(c, &sockets, &attach, err) < 0)
 		return -1;
 	fill_create(c, &attach, &req);
 	made = ctr_container_create(c->engine, &req, err);
@@ -52,6 +65,16 @@ int verb_start(struct cli *c, struct err *err)
 	return k ? ctr_container_start(k, c->trace, err) : -1;
 }
 
+/* "explain req.json": an argument that is a file, or "-", is a request. */
+static bool names_request(const struct cli *c)
+{
+	struct stat st;
+
+	if (!c->args[0] || c->o.request || c->o.pod || c->o.container)
+		return false;
+	return str_eq(c->args[0], "-") || (stat(c->args[0], &st) == 0 && S_ISREG(st.st_mode));
+}
+
 int verb_explain(struct cli *c, struct err *err)
 {
 	const struct ctr_attach attach = {
@@ -60,7 +83,13 @@ int verb_explain(struct cli *c, struct err *err)
 	_free_ char *text = NULL;
 	_str_ struct str out = { 0 };
 	struct ctr_create req;
+	int asked;
 
+	if (names_request(c))
+		c->o.request = c->args[0];
+	asked = request_is_asked(c, err);
+	if (asked != 0)
+		return asked < 0 ? -1 : request_explain(c, err);
 	if (!c->args[0])
 		c->args[0] = "explained";
 	fill_create(c, &attach, &req);
@@ -126,8 +155,11 @@ int verb_run(struct cli *c, struct err *err)
 	_cleanup_(foreground_end) struct foreground f = FOREGROUND_INIT;
 	struct ctr_attach attach;
 	struct ctr_create req;
+	int asked = request_is_asked(c, err);
 
-	if (attach_open(c, &sockets, &attach, err) < 0)
+	if (asked != 0)
+		return asked < 0 ? -1 : request_run(c, err);
+	if (needs_id(c, "run", err) < 0 || attach_open(c, &sockets, &attach, err) < 0)
 		return -1;
 	fill_create(c, &attach, &req);
 	req.starts = true;

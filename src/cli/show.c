@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include "base/json.h"
+#include "ctrctl/request.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -17,6 +18,59 @@ static int shown_pid(const struct ctr_record *r, enum ctr_status status)
 	return status == CTR_STOPPED ? 0 : r->pid;
 }
 
+static void write_text(struct json_writer *w, const char *key, const char *value)
+{
+	if (!value)
+		return;
+	json_w_key(w, key);
+	json_w_str(w, value);
+}
+
+static void write_exit(struct json_writer *w, const struct ctr_exit *e)
+{
+	json_w_key(w, "exitCode");
+	json_w_i64(w, e->code);
+	if (e->signal) {
+		json_w_key(w, "exitSignal");
+		json_w_i64(w, e->signal);
+	}
+	json_w_key(w, "oomKilled");
+	json_w_bool(w, e->oom_killed);
+	write_text(w, "reason", ctr_exit_reason_name(e->reason));
+	write_text(w, "finishedAt", e->finished);
+}
+
+/* What is kept of a container made from a request. */
+static int write_kept(struct json_writer *w, struct ctr_container *k, struct err *err)
+{
+	const struct ctr_cri_record *r = ctr_container_cri(k);
+	struct ctr_exit end;
+	int ended;
+
+	if (!r)
+		return 0;
+	ended = ctr_container_exit(k, &end, err);
+	if (ended < 0)
+		return -1;
+	json_w_key(w, "cri");
+	json_w_object(w);
+	write_text(w, "sandboxId", r->sandbox_id);
+	write_text(w, "name", r->container_name);
+	json_w_key(w, "attempt");
+	json_w_u64(w, r->attempt);
+	write_text(w, "image", r->image);
+	write_text(w, "imageId", r->image_id);
+	write_text(w, "backend", r->backend);
+	write_text(w, "backendReason", r->reason);
+	write_text(w, "logPath", r->log_path);
+	write_text(w, "monitor", ctr_container_monitor(k));
+	write_text(w, "startedAt", ctr_container_started(k));
+	if (ended)
+		write_exit(w, &end);
+	json_w_object_end(w);
+	return 0;
+}
+
 /* The state object of the runtime specification, with the members that engines add to it. */
 static void write_state(struct json_writer *w, const struct ctr_record *r, enum ctr_status status)
 {
@@ -25,7 +79,6 @@ static void write_state(struct json_writer *w, const struct ctr_record *r, enum 
 	} texts[] = { { "status", ctr_status_name(status) }, { "bundle", r->bundle },
 		{ "rootfs", r->rootfs }, { "created", r->created } };
 
-	json_w_object(w);
 	json_w_key(w, "ociVersion");
 	json_w_str(w, r->oci_version ? r->oci_version : "");
 	json_w_key(w, "id");
@@ -47,7 +100,6 @@ static void write_state(struct json_writer *w, const struct ctr_record *r, enum 
 	}
 	json_w_key(w, "owner");
 	json_w_str(w, r->owner ? r->owner : "");
-	json_w_object_end(w);
 }
 
 int verb_state(struct cli *c, struct err *err)
@@ -60,7 +112,11 @@ int verb_state(struct cli *c, struct err *err)
 
 	if (!k || ctr_container_status(k, &status, err) < 0)
 		return -1;
+	json_w_object(&w);
 	write_state(&w, ctr_container_record(k), status);
+	if (write_kept(&w, k, err) < 0)
+		return -1;
+	json_w_object_end(&w);
 	str_add(&out, "\n");
 	return print_out(&out, err);
 }
@@ -127,9 +183,11 @@ static int list_one(void *arg, const struct ctr_record *r, enum ctr_status statu
 
 	if (l->how == LIST_TABLE)
 		return table_add(&l->table, cells, err);
-	if (l->how == LIST_JSON)
+	if (l->how == LIST_JSON) {
+		json_w_object(&l->json);
 		write_state(&l->json, r, status);
-	else
+		json_w_object_end(&l->json);
+	} else
 		str_printf(l->out, "%s\n", r->id);
 	return 0;
 }
