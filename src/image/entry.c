@@ -216,8 +216,9 @@ static int make_hardlink(
 		return -1;
 	if (!*from.name || (str_eq(from.dir, to.dir) && str_eq(from.name, to.name)))
 		return no_link_target(e, err);
-	if (place_open(u, from.dir, &from.dir_fd, err) < 0)
-		return -1;
+	int r = place_find(u, from.dir, &from.dir_fd, err);
+	if (r <= 0)
+		return r < 0 ? -1 : no_link_target(e, err);
 	/* The next place_open() may close it. */
 	_close_ int from_fd = fcntl(from.dir_fd, F_DUPFD_CLOEXEC, 0);
 	if (from_fd < 0)

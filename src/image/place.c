@@ -165,6 +165,7 @@ static int open_or_make(struct unpack *u, const char *dir, int *ret_fd, struct e
 {
 	char prefix[PATH_MAX];
 	_close_ int at = fcntl(u->root_fd, F_DUPFD_CLOEXEC, 0);
+	bool is_new = false; /* then all beneath is missing, too */
 	size_t n = 0;
 
 	if (at < 0)
@@ -179,10 +180,14 @@ static int open_or_make(struct unpack *u, const char *dir, int *ret_fd, struct e
 		memcpy(prefix, dir, n);
 		prefix[n] = 0;
 		n += dir[n] == '/';
-		int fd = path_open_in(u->root_fd, prefix, O_RDONLY | O_DIRECTORY, err);
-		if (fd < 0 && !is_missing(err))
-			return -1;
-		if (fd < 0 && make_implicit(u, at, own, &fd, err) < 0)
+		int fd = FD_NONE;
+		if (!is_new) {
+			fd = path_open_in(u->root_fd, prefix, O_RDONLY | O_DIRECTORY, err);
+			if (fd < 0 && !is_missing(err))
+				return -1;
+		}
+		is_new = fd < 0;
+		if (is_new && make_implicit(u, at, own, &fd, err) < 0)
 			return -1;
 		fd_close(at);
 		at = fd;
@@ -204,27 +209,37 @@ static bool holds(const struct unpack *u, const char *dir)
 	return u->dir_fd >= 0 && str_eq(u->dir, dir);
 }
 
-int place_open(struct unpack *u, const char *dir, int *ret_fd, struct err *err)
+int place_find(struct unpack *u, const char *dir, int *ret_fd, struct err *err)
 {
-	struct err first = ERR_INIT;
+	struct err e = ERR_INIT;
 
 	if (!*dir) {
 		*ret_fd = u->root_fd;
-		return 0;
+		return 1;
 	}
-	if (holds(u, dir)) {
-		*ret_fd = u->dir_fd;
-		return 0;
+	if (!holds(u, dir)) {
+		int fd = path_open_in(u->root_fd, dir, O_RDONLY | O_DIRECTORY, &e);
+		if (fd < 0 && is_missing(&e))
+			return 0;
+		if (fd < 0) {
+			*err = e;
+			return -1;
+		}
+		place_hold(u, dir, fd);
 	}
-	int fd = path_open_in(u->root_fd, dir, O_RDONLY | O_DIRECTORY, &first);
-	if (fd < 0 && !is_missing(&first)) {
-		*err = first;
+	*ret_fd = u->dir_fd;
+	return 1;
+}
+
+int place_open(struct unpack *u, const char *dir, int *ret_fd, struct err *err)
+{
+	int r = place_find(u, dir, ret_fd, err);
+
+	if (r != 0)
+		return r < 0 ? -1 : 0;
+	if (open_or_make(u, dir, ret_fd, err) < 0)
 		return -1;
-	}
-	if (fd < 0 && open_or_make(u, dir, &fd, err) < 0)
-		return -1;
-	place_hold(u, dir, fd);
-	*ret_fd = fd;
+	place_hold(u, dir, *ret_fd);
 	return 0;
 }
 
@@ -261,17 +276,15 @@ static int set_time(struct unpack *u, char *path, const struct timespec *mtime, 
 	const struct timespec both[2] = { *mtime, *mtime };
 	_close_ int fd = FD_NONE;
 	const char *dir, *name;
+	int dir_fd;
 
 	if (!*path)
 		return futimens(u->root_fd, both) < 0 ? err_sys(err, errno, "futimens", "/") : 0;
 	place_split(path, &dir, &name);
-	if (*dir && !holds(u, dir)) {
-		fd = path_open_in(u->root_fd, dir, O_RDONLY | O_DIRECTORY, err);
-		if (fd < 0)
-			return is_missing(err) ? 0 : -1;
-		place_hold(u, dir, fd_take(&fd));
-	}
-	fd = open_dir(*dir ? u->dir_fd : u->root_fd, name);
+	int r = place_find(u, dir, &dir_fd, err);
+	if (r <= 0)
+		return r;
+	fd = open_dir(dir_fd, name);
 	if (fd < 0)
 		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP
 			       ? 0

@@ -45,8 +45,11 @@ int place_clean(const char *path, char ret[PATH_MAX], struct err *) _must_check_
 /* Cuts a clean path into folder and name. */
 void place_split(char *path, const char **ret_dir, const char **ret_name);
 
-/* The folder by fd, borrowed until the next call; made with its parents (0755) where missing.
- * Symlinks on the way are followed as a process chrooted into the root would. */
+/* 1 and the folder by fd, borrowed until the next call; 0 where there is none. Symlinks on the way
+ * are followed as a process chrooted into the root would. */
+int place_find(struct unpack *, const char *dir, int *ret_fd, struct err *) _must_check_;
+
+/* The same, 0 or -1: made with its parents (0755) where it is missing. */
 int place_open(struct unpack *, const char *dir, int *ret_fd, struct err *) _must_check_;
 
 /* A new or existing folder `name` in dir_fd, by fd (owned by the caller). What else is there goes

@@ -556,6 +556,17 @@ Test(unpack, refuses_hard_links_to_folders_and_whiteouts)
 	cr_assert(!is_there("hard"));
 }
 
+Test(unpack, makes_no_folders_for_a_hard_links_target)
+{
+	_tarball_ struct tarball t = { 0 }, u = { 0 };
+
+	tarball_add(&t, '1', "hard", "missing/file");
+	refused(&t, ERR_INVALID, "no file of this layer");
+	tarball_add(&u, '1', "hard", ".wh.x/file");
+	refused(&u, ERR_INVALID, "no file of this layer");
+	cr_assert(!is_there("missing") && !is_there(".wh.x"));
+}
+
 Test(unpack, refuses_entries_beneath_what_is_no_folder)
 {
 	_tarball_ struct tarball t = { 0 }, u = { 0 };
