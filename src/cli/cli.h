@@ -55,7 +55,8 @@ typedef int verb_fn(struct cli *, struct err *);
 verb_fn verb_create, verb_run, verb_start, verb_state, verb_exec, verb_kill, verb_delete, verb_list,
 	verb_ps, verb_pause, verb_resume, verb_update, verb_spec, verb_features, verb_explain,
 	verb_image_load, verb_image_list, verb_image_inspect, verb_image_remove, verb_sandbox_run,
-	verb_sandbox_status, verb_sandbox_list, verb_sandbox_stop, verb_sandbox_remove;
+	verb_sandbox_status, verb_sandbox_list, verb_sandbox_stop, verb_sandbox_remove, verb_wait,
+	verb_stop, verb_logs, verb_attach;
 
 struct command {
 	const char *name;

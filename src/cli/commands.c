@@ -161,6 +161,30 @@ static const struct option_row sandbox_run_options[] = {
 	{ 0 },
 };
 
+static const struct option_row wait_options[] = {
+	TEXT("time", 't', time, "SECONDS", "give up after so long"),
+	HELP,
+	{ 0 },
+};
+static const struct option_row stop_options[] = {
+	TEXT("time", 't', time, "SECONDS", "how long it may take before it is killed (10)"),
+	HELP,
+	{ 0 },
+};
+static const struct option_row logs_options[] = {
+	FLAG("follow", 'f', follow, "go on until the container has ended"),
+	TEXT("tail", 0, tail, "N", "the last N lines only"),
+	FLAG("timestamps", 't', timestamps, "with the time of each line"),
+	FLAG("reopen", 0, reopen, "let the log file be opened anew, after it was renamed"),
+	HELP,
+	{ 0 },
+};
+static const struct option_row attach_options[] = {
+	FLAG("no-stdin", 0, no_stdin, "don't pass on what is typed"),
+	HELP,
+	{ 0 },
+};
+
 const struct command commands[] = {
 	{ "create", create_options, OPT_ANYWHERE, 0, 1, verb_create, "ID | --request FILE",
 		"make a container, ready to start", true, 1 },
@@ -180,6 +204,14 @@ const struct command commands[] = {
 		"send a signal (SIGTERM)", false, 1 },
 	{ "delete", delete_options, OPT_ANYWHERE, 1, 1, verb_delete, "ID", "remove a container",
 		false, 1 },
+	{ "wait", wait_options, OPT_ANYWHERE, 1, -1, verb_wait, "ID...",
+		"wait for the end of containers, print their exit statuses", false, 1 },
+	{ "stop", stop_options, OPT_ANYWHERE, 1, -1, verb_stop, "ID...",
+		"end containers, by force if need be", false, 1 },
+	{ "logs", logs_options, OPT_ANYWHERE, 1, 1, verb_logs, "ID",
+		"show what a container has written", false, 1 },
+	{ "attach", attach_options, OPT_ANYWHERE, 1, 1, verb_attach, "ID",
+		"be tied to a container's standard streams", false, 1 },
 	{ "pause", none, OPT_ANYWHERE, 1, 1, verb_pause, "ID", "freeze a container", false, 1 },
 	{ "resume", none, OPT_ANYWHERE, 1, 1, verb_resume, "ID", "let a paused container go on",
 		false, 1 },

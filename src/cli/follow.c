@@ -50,33 +50,40 @@ static void tie_done(struct tie *t)
 	fd_close(t->console);
 }
 
-static void take_signal(struct tie *t, int signals)
+/* 1: it says that we are to leave. */
+static int take_signal(struct tie *t, int signals)
 {
 	struct signalfd_siginfo info;
 	struct err err = ERR_INIT;
 
 	if (read(signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
-		return;
+		return 0;
 	int signo = (int)info.ssi_signo;
 	if (signo == SIGWINCH)
 		copy_size(t->console);
-	else if (signo != SIGCHLD && signo != SIGPIPE && signo != SIGURG && t->pass_on &&
+	else if (!t->pass_on)
+		return signo == SIGINT || signo == SIGTERM || signo == SIGHUP || signo == SIGQUIT;
+	else if (signo != SIGCHLD && signo != SIGPIPE && signo != SIGURG &&
 		 ctr_container_kill(t->k, signo, false, &err) < 0)
-		return; /* it has ended: the streams will say so */
+		return 0; /* it has ended: the streams will say so */
+	return 0;
 }
 
-/* Until the other side has closed the connection. */
+/* Until the other side has closed the connection, or a signal that isn't the container's ends us.
+ */
 static int relay(struct tie *t, int signals, struct err *err)
 {
 	struct pollfd p[] = { { t->socket, POLLIN, 0 }, { signals, POLLIN, 0 } };
 	char byte;
+	ssize_t n;
 
 	for (;;) {
 		if (poll(p, ARRAY_SIZE(p), -1) < 0 && errno != EINTR)
 			return err_sys(err, errno, "poll", NULL);
-		if (p[1].revents)
-			take_signal(t, signals);
-		if (p[0].revents && recv(t->socket, &byte, 1, MSG_DONTWAIT) <= 0 && errno != EAGAIN)
+		if (p[1].revents && take_signal(t, signals))
+			return 0;
+		n = p[0].revents ? recv(t->socket, &byte, 1, MSG_DONTWAIT) : 1;
+		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 			return 0;
 	}
 }
@@ -90,7 +97,7 @@ int follow_container(struct ctr_container *k, const struct follow *f, struct err
 	const struct ctr_streams streams = { .in = f->with_stdin ? STDIN_FILENO : -1,
 		.out = STDOUT_FILENO,
 		.err = STDERR_FILENO,
-		.patient = true };
+		.patient = f->starts }; /* who starts it must miss nothing */
 
 	if (foreground_begin(&fg, err) < 0)
 		return -1;

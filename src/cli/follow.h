@@ -7,7 +7,7 @@
 
 struct follow {
 	bool with_stdin; /* what is typed goes to the container */
-	bool signals;    /* signals that come to us go to the container */
+	bool signals;    /* signals that come to us go to the container; otherwise they end us */
 	bool starts;     /* it is started once its output is being followed */
 	struct ctr_trace *trace;
 };

@@ -215,6 +215,7 @@ static int run_verb(struct cli *c, const struct command *k, struct err *err)
 	if (open_log(&c->o, err) < 0 || open_engine(c, err) < 0)
 		return -1;
 	status = k->fn(c, err);
+	id = c->n_args > 0 ? c->args[0] : NULL; /* of several, the one that failed */
 	write_trace(c);
 	if (status >= 0) {
 		*err = (struct err)ERR_INIT; /* what was met and overcome */
