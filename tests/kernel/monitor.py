@@ -204,6 +204,21 @@ def who_waits_is_told_when_the_record_is_there(box):
     s.close()
 
 
+def who_is_told_finds_the_log_complete(box):
+    one = One(box, 'seq 10000', options=['--gate'])
+    s = one.connect()
+    s.send(struct.pack('Ii', WAIT, 0))
+    same((DONE, 0), one.reopen())
+    os.kill(one.monitor, signal.SIGSTOP)
+    one.open_gate()
+    if not ended(one.init):
+        fail('all fits into the pipe')
+    os.kill(one.monitor, signal.SIGCONT)
+    same((DONE, 0), struct.unpack('Ii', s.recv(64)))
+    same(True, one.output().endswith(b'\n10000\n'))
+    s.close()
+
+
 def a_record_that_cannot_be_written_is_tried_again(box):
     private_mounts()
     one = One(box, 'exit 4', options=['--gate'], fails=True)
@@ -610,6 +625,7 @@ def a_patient_client_loses_nothing(box):
     os.close(w)
     one.open_gate()
     same(False, ended(one.monitor, 1.5))
+    same((DONE, 0), one.reopen())
     same(True, read_all(r) == b''.join(b'%d\n' % n for n in range(1, 300001)))
     same(3, one.end()['exitCode'])
     same(True, one.output() == b''.join(b'%d\n' % n for n in range(1, 300001)))
