@@ -216,6 +216,8 @@ def who_is_told_finds_the_log_complete(box):
     os.kill(one.monitor, signal.SIGCONT)
     same((DONE, 0), struct.unpack('Ii', s.recv(64)))
     same(True, one.output().endswith(b'\n10000\n'))
+    last = one.text().split(b'\n')[-2].split(b' ')[0].decode()
+    same(True, last <= one.exit()['finishedAt'])
     s.close()
 
 
