@@ -37,6 +37,7 @@ long sys_call(long nr, long a, long b, long c, long d, long e, long f)
 }
 #else
 SYS_TEXT;
+#endif
 
 static const uint64_t all_signals = ~0ull, sigchld = 1ull << (SIGCHLD - 1);
 
@@ -97,7 +98,7 @@ static uint64_t number(const char *s)
 	return n;
 }
 
-static int start(long argc, char **argv)
+int monitor_main(long argc, char **argv)
 {
 	struct monitor_msg ready = { MONITOR_READY, 0 };
 
@@ -118,11 +119,12 @@ static int start(long argc, char **argv)
 	return 0;
 }
 
+#ifndef INIT_HOSTED
 void start_c(long *sp) __attribute__((used, noreturn));
 
 void start_c(long *sp)
 {
-	int status = start(sp[0], (char **)(sp + 1));
+	int status = monitor_main(sp[0], (char **)(sp + 1));
 
 	for (;;)
 		SYS1(exit_group, status);

@@ -110,6 +110,9 @@ void record(void);
 size_t record_text(char *text, size_t room, int status, uint64_t oom_kills, uint64_t sec,
 	uint32_t nsec, const char *boot_id);
 
+/* ---- main.c ---- */
+int monitor_main(long argc, char **argv); /* its exit status */
+
 /* ---- loop.c ---- */
 void stream_read(int stream);
 void loop(void);

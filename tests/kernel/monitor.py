@@ -453,6 +453,7 @@ def nothing_of_the_caller_stays_open(box):
     # capture_output: this ends only when all have closed the pipe.
     r = one.call(close_fds=False, cwd=box.folder)
     one.monitor, one.init = (int(n) for n in r.stdout.split())
+    eventually(lambda: not os.path.exists('/proc/%d/fd/3' % one.monitor))
     fds = {int(n): os.readlink('/proc/%d/fd/%s' % (one.monitor, n)) for n in os.listdir('/proc/%d/fd' % one.monitor)}
     same(['/dev/null'] * 3, [fds.pop(n) for n in range(3)])
     same(os.path.realpath(one.data), fds.pop(4))
