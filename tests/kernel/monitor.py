@@ -522,6 +522,16 @@ def the_streams_belong_to_who_runs_there(box):
     same(b'too\n', one.output('stderr'))
 
 
+def it_begins_where_executable_memfds_are_refused(box):
+    one = One(box, 'exit 5', fails=True)
+    shell = 'f=/proc/sys/vm/memfd_noexec; [ ! -e $f ] || echo 2 >$f; "$@" && until [ -e %s/exit.json ]; do sleep 0.05; done'
+    r = subprocess.run(['unshare', '--pid', '--fork', '--mount-proc', 'sh', '-ec', shell % one.data, 'sh', ONE, '--log', one.logs,
+                        one.name, one.data, one.run, 'sh', '-c', one.command[0]],
+                       stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False)
+    same((0, b''), (r.returncode, r.stderr))
+    same(5, one.exit()['exitCode'])
+
+
 # -- the socket ----------------------------------------------------------------------------------------------
 
 def as_nobody(fn):
