@@ -77,12 +77,13 @@ a_kill_that_was_none_for_want_of_memory_is_not_told() {
 }
 
 the_monitor_is_spared_and_the_container_is_not() {
-	local monitor
+	local monitor init
 	pod
 	up_with 16777216 sleep 1000
 	monitor=$(sed -n 's/.*"monitorPid": *\([0-9]*\).*/\1/p' "run/$made/state.json")
 	same -999 "$(cat "/proc/$monitor/oom_score_adj")"
-	same 0 "$(own exec "$made" cat /proc/1/oom_score_adj)"
+	init=$(own state "$made" | sed -n 's/.*"pid": *\([0-9]*\).*/\1/p')
+	same 0 "$(cat "/proc/$init/oom_score_adj")"
 	same "$(cat /proc/self/cgroup)" "$(cat "/proc/$monitor/cgroup")"
 }
 
