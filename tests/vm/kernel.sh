@@ -49,4 +49,7 @@ cases review.py a_symlink_of_the_image_leads_no_mount_into_proc \
 	exec_reaches_a_container_that_manages_its_own_cgroups
 cases lifecycle.py a_paused_container_is_killed_and_deleted \
 	delete_takes_what_a_dead_init_left_in_a_shared_pid_namespace groups_within_the_cgroup_go_with_it
+cases images.py layers_whiteouts_and_links_are_seen_as_one_tree an_image_may_have_128_layers \
+	ids_are_mapped_for_a_user_namespace a_layer_may_come_twice changes_go_to_the_containers_own_folder \
+	a_store_on_an_overlay_is_refused_with_a_hint
 echo "1..$n"
