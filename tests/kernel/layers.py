@@ -425,8 +425,11 @@ def big_headers_are_refused(box):
     attack(box, lambda s: Layer().raw(pax(2 << 20) + b'x' * (2 << 20)).file('f'), refused='too large')
     attack(box, lambda s: Layer().raw(pax(1 << 40)), refused='too large')
     attack(box, lambda s: Layer().file('f', pax={'comment': 'x' * 990000}), look=content('f'))
-    many = b''.join(pax(BLOCK) + b'%d comment=%s\n' % (BLOCK, b'x' * (BLOCK - 13)) for _ in range(3000))
-    attack(box, lambda s: Layer().raw(many).file('f'), refused='')
+    # Each is small enough, together they aren't; or they are too many.
+    three = b''.join(pax(900000) + b'900000 comment=%s\n' % (b'x' * 899984) + bytes(-900000 % BLOCK) for _ in range(3))
+    attack(box, lambda s: Layer().raw(three).file('f'), refused='headers of more than')
+    many = b''.join(pax(BLOCK) + b'%d comment=%s\n' % (BLOCK, b'x' * (BLOCK - 13)) for _ in range(100))
+    attack(box, lambda s: Layer().raw(many).file('f'), refused='no proper tar')
     long = tarfile.TarInfo('x' * 1500000)
     attack(box, lambda s: Layer().raw(long.tobuf(tarfile.GNU_FORMAT)), refused='too large')
 
@@ -471,7 +474,8 @@ def sparse_files_are_limited_too(box):
     attack(box, lambda s: Layer().file('x', pax={**sparse(2, 1), 'GNU.sparse.map': '1000000,4'}), refused='invalid: ')
     attack(box, lambda s: Layer().file('x', pax={**sparse(10, 1), 'GNU.sparse.map': '9223372036854775807,4'}), refused='inva')
     big_map = {'GNU.sparse.major': '1', 'GNU.sparse.minor': '0', 'GNU.sparse.name': 'f', 'GNU.sparse.realsize': '100'}
-    attack(box, lambda s: Layer().file('x', b'2147483648\n' + b'0\n1\n' * 1000000, pax=big_map), refused='invalid: ')
+    for n, refused in ((1 << 31, 'no proper tar'), (1000000, 'headers of more than')):
+        attack(box, lambda s, n=n: Layer().file('x', b'%d\n' % n + b'0\n1\n' * 1000000, pax=big_map), refused=refused)
 
 
 def too_many_entries_are_refused(box):
