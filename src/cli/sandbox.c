@@ -5,8 +5,8 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "cli/request.h"
 #include "ctrctl/sandbox.h"
-#include "image/digest.h"
 #include "model/cri.h"
 
 #include <fcntl.h>
@@ -39,35 +39,14 @@ static int read_pod(
 	return cri_pod_parse(text, n, c->arena, ret, err) < 0 ? err_in(err, "%s:", path) : 0;
 }
 
-/* A file without a uid always means the same pod: the uid is a hash of its namespace and name, in
- * the form of a UUID (version 8, RFC 9562). */
-static int pod_fill_uid(struct cri_pod_sandbox_config *pod, struct arena *a, struct err *err)
-{
-	struct cri_pod_sandbox_metadata *meta = pod->metadata;
-	char seed[600], digest[DIGEST_TEXT_MAX];
-
-	if (!meta || meta->uid || !meta->name)
-		return 0;
-	snprintf(seed, sizeof(seed), "%s\n%s", meta->namespace ? meta->namespace : "", meta->name);
-	const char *h = digest_of(seed, strlen(seed), digest) + strlen("sha256:");
-	meta->uid =
-		arena_printf(a, "%.8s-%.4s-8%.3s-8%.3s-%.12s", h, h + 8, h + 12, h + 15, h + 18);
-	return meta->uid ? 0 : err_nomem(err);
-}
-
 int verb_sandbox_run(struct cli *c, struct err *err)
 {
 	struct cri_pod_sandbox_config *config;
-	struct ctr_faults faults = CTR_FAULTS_INIT;
 	_str_ struct str out = { 0 };
 	_free_ char *id = NULL;
-	int r;
 
-	if (read_pod(c, c->args[0], &config, err) < 0 || pod_fill_uid(config, c->arena, err) < 0)
-		return -1;
-	r = ctr_sandbox_run(c->engine, config, c->o.runtime_handler, &id, &faults, err);
-	ctr_faults_done(&faults);
-	if (r < 0)
+	if (read_pod(c, c->args[0], &config, err) < 0 || pod_fill_uid(config, c->arena, err) < 0 ||
+		ctr_sandbox_run(c->engine, config, c->o.runtime_handler, &id, &c->faults, err) < 0)
 		return -1;
 	str_printf(&out, "%s\n", id);
 	return print_out(&out, err);

@@ -131,23 +131,31 @@ int sandbox_unmake(struct ctr_sandbox *s, struct err *err)
 	return path_remove_tree(up, name, err);
 }
 
-/* NOTREADY first, so that nothing new begins in it whatever happens to us. */
+/* NOTREADY first, so that nothing new begins in it whatever happens to us. Not synced: after a
+ * reboot the boot id says the same. */
 static int mark_stopped(struct ctr_sandbox *s, struct err *err)
 {
 	if (!s->rec.complete || s->rec.state == CTR_SANDBOX_NOTREADY)
 		return 0;
 	s->rec.state = CTR_SANDBOX_NOTREADY;
-	if (sandbox_save(s->dir, &s->rec, err) < 0)
-		return -1;
-	return sandbox_sync(s->data_fd, s->dir, FD_NONE, err);
+	return sandbox_save(s->dir, &s->rec, err);
 }
 
 static int end(struct ctr_sandbox *s, enum containers how, struct err *err)
 {
+	struct ctr_sandbox_record *rec = &s->rec;
+
 	if (mark_stopped(s, err) < 0 || end_containers(s, how, err) < 0 ||
 		sandbox_unmake(s, err) < 0)
 		return -1;
-	return 0;
+	if (!rec->complete)
+		return 0;
+	memset(rec->ns_path, 0, sizeof(rec->ns_path));
+	rec->shm = NULL;
+	rec->pause_pid = 0;
+	rec->pause_start = 0;
+	rec->cgroup_made = false;
+	return sandbox_save(s->dir, rec, err);
 }
 
 /* Opens and locks it for its end, whatever its record is like. 1, 0 when there is none, -1. */

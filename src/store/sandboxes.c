@@ -180,18 +180,19 @@ static int sync_at(int dir, const char *name, int flags, struct err *err)
 	return 0;
 }
 
-/* The files, then what leads to them. */
+/* The files, then what leads to them. Those for containers aren't worth it: a power cut is the end
+ * of the sandbox, of which only the record is asked then. */
 int sandbox_sync(int data_fd, int dir, int lock, struct err *err)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
-		if (sync_at(dir, files[i], O_RDONLY | O_NOFOLLOW | O_CLOEXEC, err) < 0)
+	static const char *const durable[] = { CONFIG, RECORD };
+
+	for (size_t i = 0; i < ARRAY_SIZE(durable); i++)
+		if (sync_at(dir, durable[i], O_RDONLY | O_NOFOLLOW | O_CLOEXEC, err) < 0)
 			return -1;
-	if (lock >= 0 && fsync(lock) < 0)
+	if (fsync(lock) < 0)
 		return err_sys(err, errno, "fsync", "name of a sandbox");
 	if (fsync(dir) < 0)
 		return err_sys(err, errno, "fsync", "folder of a sandbox");
-	if (lock < 0)
-		return 0;
 	return sync_at(data_fd, NAMED, dir_flags, err) < 0 ||
 			       sync_at(data_fd, FOLDER, dir_flags, err) < 0
 		       ? -1

@@ -58,8 +58,7 @@ int sandbox_save(int dir, const struct ctr_sandbox_record *, struct err *) _must
 int sandbox_save_config(int dir, const struct str *text, struct err *) _must_check_;
 int sandbox_save_file(int dir, const char *name, const struct str *text, uint32_t uid, uint32_t gid,
 	struct err *) _must_check_;
-/* All of it to the disk, its name included. lock: the name's, or FD_NONE when that is known to be
- * there. */
+/* Record, config and the locked name to the disk. */
 int sandbox_sync(int data_fd, int dir, int lock, struct err *) _must_check_;
 
 /* Removes the folder. Absent is success. */

@@ -413,6 +413,7 @@ def stop_and_remove_can_be_repeated(box):
     same('SANDBOX_NOTREADY', status(box, id)['state'])
     same([], below(box))
     same([], pauses(box))
+    same(({}, '', 0), tuple(status(box, id)['info'][k] for k in ('namespaces', 'shm', 'pausePid')))
     if not before:
         fail('no mounts before')
     box.call('sandbox', 'stop', id, id).ok()
