@@ -50,12 +50,15 @@ static int containers_of(const struct ctr_sandbox *s, struct arena *a, const cha
 	return 0;
 }
 
-/* 1 it lives, 0 it doesn't, -1. With kill it is told to end. */
+/* 1 it lives, 0 it doesn't, -1. With kill it is told to end. Of one whose live record is broken,
+ * what lives is found by its cgroup; what is kept of it stays. */
 static int container_lives(struct ctr_engine *e, const char *id, bool kill, struct err *err)
 {
 	_container_ struct ctr_container *c = ctr_container_open(e, id, CTR_READ, err);
 	enum ctr_status status;
 
+	if (!c && err->code == ERR_INVALID)
+		return kill ? ctr_delete(e, id, true, err) : 0;
 	if (!c)
 		return err->code == ERR_NOT_FOUND || err->code == ERR_STATE ? 0 : -1;
 	if (ctr_container_status(c, &status, err) < 0)
@@ -94,6 +97,31 @@ static int stop_containers(const struct ctr_sandbox *s, const char **ids, size_t
 	return 0;
 }
 
+/* Folders without a record, on which nobody works: of a create or a delete that was killed. Whose
+ * they were isn't known any more; nothing lives in them. */
+static int delete_orphans(const struct ctr_sandbox *s, struct arena *a, struct err *err)
+{
+	const char **ids;
+	size_t n;
+
+	if (request_list(s->data_fd, a, &ids, &n, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		struct err broken = ERR_INIT;
+		struct ctr_cri_record rec;
+		_close_ int dir = FD_NONE;
+		if (request_find(s->data_fd, ids[i], &dir, err) < 0)
+			return -1;
+		if (dir < 0 || request_load(dir, ids[i], a, &rec, &broken) != 0 ||
+			request_is_locked(dir))
+			continue;
+		dir = fd_close(dir);
+		if (ctr_delete(s->engine, ids[i], true, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 enum containers { CONTAINERS_STOP, CONTAINERS_DELETE };
 
 static int end_containers(const struct ctr_sandbox *s, enum containers how, struct err *err)
@@ -109,7 +137,7 @@ static int end_containers(const struct ctr_sandbox *s, enum containers how, stru
 	for (size_t i = 0; how == CONTAINERS_DELETE && i < n; i++)
 		if (ctr_delete(s->engine, ids[i], true, err) < 0)
 			return -1;
-	return 0;
+	return how == CONTAINERS_DELETE ? delete_orphans(s, a, err) : 0;
 }
 
 /* ---- its parts ---- */

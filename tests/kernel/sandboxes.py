@@ -554,6 +554,58 @@ def pins_dont_spread_over_shared_mounts_nor_by_binds(box):
             subprocess.run(['umount', '-R', m], check=False, stderr=subprocess.DEVNULL)
 
 
+# -- containers ----------------------------------------------------------------------------------------------
+
+def stop_ends_containers_in_each_state_and_of_no_other_pod(box):
+    load(box)
+    pod, other = sandbox(box), sandbox(box, pod_config('other'))
+    ids = {n: create(box, pod, name=n, command=['sleep', '1000']) for n in ('created', 'running', 'paused')}
+    stranger = create(box, other, command=['sleep', '1000'])
+    for id in (ids['running'], ids['paused'], stranger):
+        box.call('start', id).ok()
+    box.call('pause', ids['paused']).ok()
+    box.call('sandbox', 'stop', pod).ok()
+    same(['stopped'] * 3, [box.status(id) for id in ids.values()])
+    same('running', box.status(stranger))
+    box.call('create', '--request', write(box, request(box, pod, name='late'), 'late.json')).fails(1, 'not ready')
+    box.call('sandbox', 'remove', pod).ok()
+    box.call('state', ids['running']).fails(1, 'does not exist')
+    same('running', box.status(stranger))
+    box.call('sandbox', 'remove', other).ok()
+    nothing_remains(box)
+
+
+def creates_and_a_stop_at_once_leave_no_container_alive(box):
+    load(box)
+    for _ in range(3):
+        pod = sandbox(box)
+        paths = [write(box, request(box, pod, name='c%d' % i, command=['sleep', '1000']), 'req%d.json' % i) for i in range(6)]
+        running = [subprocess.Popen([CTRCTL, *box.globals, 'create', '--request', p], stdin=subprocess.DEVNULL,
+                                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for p in paths]
+        time.sleep(0.02)
+        box.call('sandbox', 'stop', pod).ok()
+        for p in running:
+            err = p.communicate(timeout=60)[1]
+            if p.returncode:
+                has(err.decode(), 'not ready')
+        for id in box.call('list', '-q').ok().out.split():
+            same('stopped', box.status(id))
+        box.call('sandbox', 'remove', pod).ok()
+        same('', box.call('list', '-q').ok().out)
+        nothing_remains(box)
+
+
+def a_pause_that_dies_takes_the_pods_processes_with_it(box):
+    load(box)
+    pod = sandbox(box, linux_={})
+    id = create(box, pod, command=['sleep', '1000'], security={'namespace_options': {'pid': POD}})
+    box.call('start', id).ok()
+    os.kill(status(box, pod)['info']['pausePid'], signal.SIGKILL)
+    eventually(lambda: box.status(id) == 'stopped', 10)
+    box.call('sandbox', 'remove', pod).ok()
+    nothing_remains(box)
+
+
 # -- death at any point --------------------------------------------------------------------------------------
 
 SETUP = ('execve', 'exit_group', 'brk', 'mprotect', 'pread64', 'arch_prctl', 'set_tid_address', 'rseq', 'prlimit64', 'futex',
@@ -638,6 +690,28 @@ def remove_killed_anywhere_can_be_repeated(box):
         for id in box.call('sandbox', 'list', '-q').ok().out.split():
             box.call('sandbox', 'remove', id).ok()
     sweep(box, 'remove', {}, again)
+
+
+def remove_with_a_container_killed_anywhere(box):
+    if not STRACE:
+        skip('no strace')
+    load(box)
+
+    def argv():
+        pod = sandbox(box)
+        box.call('start', create(box, pod, command=['sleep', '1000'])).ok()
+        return [CTRCTL, *box.globals, 'sandbox', 'remove', pod]
+    end = time.monotonic() + SECONDS
+    killed = 0
+    for point in calls_of(box, argv()):
+        if time.monotonic() > end:
+            break
+        killed += injected(point, 'signal=KILL', argv()).returncode != 0
+        for id in box.call('sandbox', 'list', '-q').ok().out.split():
+            box.call('sandbox', 'remove', id).ok()
+        same([], os.listdir(os.path.join(box.data, 'containers')), 'containers after a kill at %s:%d' % point)
+        nothing_remains(box, 'after a kill at %s:%d' % point)
+    print('# killed %d times' % killed)
 
 
 def a_call_that_fails_leaves_nothing(box):
