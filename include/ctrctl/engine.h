@@ -58,7 +58,8 @@ struct ctr_create {
 struct ctr_container *ctr_container_create(
 	struct ctr_engine *, const struct ctr_create *, struct err *) _must_check_;
 
-/* What create would do, as text (free() it). Touches nothing. */
+/* What create would do, as text (free() it). Touches nothing. When it fails there may be a text all
+ * the same: as far as it came. */
 int ctr_explain(
 	struct ctr_engine *, const struct ctr_create *, char **ret_text, struct err *) _must_check_;
 

@@ -82,8 +82,9 @@ int verb_explain(struct cli *c, struct err *err)
 	};
 	_free_ char *text = NULL;
 	_str_ struct str out = { 0 };
+	struct err print = ERR_INIT;
 	struct ctr_create req;
-	int asked;
+	int asked, r;
 
 	if (names_request(c))
 		c->o.request = c->args[0];
@@ -93,10 +94,13 @@ int verb_explain(struct cli *c, struct err *err)
 	if (!c->args[0])
 		c->args[0] = "explained";
 	fill_create(c, &attach, &req);
-	if (ctr_explain(c->engine, &req, &text, err) < 0)
+	r = ctr_explain(c->engine, &req, &text, err);
+	/* As far as it came: a route that can't be taken is shown, too. */
+	if (text)
+		str_add(&out, text);
+	if (print_out(&out, r < 0 ? &print : err) < 0)
 		return -1;
-	str_add(&out, text);
-	return print_out(&out, err);
+	return r;
 }
 
 /* ---- run ---- */

@@ -264,41 +264,29 @@ struct ctr_container *ctr_container_create(
 	return r < 0 ? NULL : take(c);
 }
 
-/* The plan of a backend that can be used; a sentence instead of it when it can't. */
-static int explain(struct ctr_container *c, const struct ctr_create *req, const struct bundle *b,
-	const struct route *route, char **ret, struct err *err)
-{
-	struct ctr_input in;
-	char line[1024];
-
-	if (!select_backend(c->engine, route, err)) {
-		if (err->code != ERR_UNSUPPORTED)
-			return -1;
-		err_line(err, line, sizeof(line));
-		*ret = strf("create would fail: %s\n", line);
-		return *ret ? 0 : err_nomem(err);
-	}
-	if (check(c, req, b, route, &in, err) < 0)
-		return -1;
-	if (!c->backend->explain)
-		return err_set(
-			err, ERR_UNSUPPORTED, c->backend->name, "this backend can't explain");
-	return c->backend->explain(&in, ret, err);
-}
-
 int ctr_explain(
 	struct ctr_engine *e, const struct ctr_create *req, char **ret_text, struct err *err)
 {
 	_container_ struct ctr_container *c = container_new(e, err);
-	_free_ char *text = NULL;
+	_free_ char *plan = NULL;
+	struct ctr_input in;
 	struct route route;
 	struct bundle b;
 	char *line;
+	int r;
 
-	if (!c || prepare(c, req, &b, &route, err) < 0 ||
-		explain(c, req, &b, &route, &text, err) < 0)
+	*ret_text = NULL;
+	if (!c || prepare(c, req, &b, &route, err) < 0)
 		return -1;
 	line = select_line(&route, c->arena);
-	*ret_text = line ? strf("%s%s", line, text) : NULL;
-	return *ret_text ? 0 : err_nomem(err);
+	if (!line)
+		return err_nomem(err);
+	r = check(c, req, &b, &route, &in, err);
+	if (r == 0)
+		r = c->backend->explain ? c->backend->explain(&in, &plan, err)
+					: err_set(err, ERR_UNSUPPORTED, c->backend->name,
+						  "this backend can't explain");
+	/* What was chosen and can't be used is shown all the same. */
+	*ret_text = strf("%s%s", line, plan ? plan : "");
+	return *ret_text ? r : err_nomem(err);
 }

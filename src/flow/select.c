@@ -285,5 +285,5 @@ char *select_line(const struct route *r, struct arena *a)
 {
 	if (!r->reason)
 		return arena_strdup(a, "");
-	return arena_printf(a, "backend: %s (%s)\n", r->backend, r->reason);
+	return arena_printf(a, "backend %s: %s\n", r->backend, r->reason);
 }

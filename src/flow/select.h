@@ -51,7 +51,7 @@ int select_bundle(struct ctr_engine *, const struct ctr_create *, const struct c
 const struct ctr_backend *select_backend(
 	const struct ctr_engine *, const struct route *, struct err *) _must_check_;
 
-/* "backend: proxmox (image ...)", a line with its end, for explain; "" without a reason. NULL when
+/* "backend proxmox: image ...", a line with its end, for explain; "" without a reason. NULL when
  * memory is out. */
 char *select_line(const struct route *, struct arena *) _must_check_;
 

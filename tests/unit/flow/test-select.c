@@ -341,7 +341,7 @@ Test(select_bundle, goes_by_the_annotations_of_engines)
 		0, "%s", said());
 	cr_expect_str_eq(r.backend, "proxmox");
 	cr_expect_str_eq(select_line(&r, arena),
-		"backend: proxmox (image lxc/x matches \"lxc/**\", rule 1 of the routing table)\n");
+		"backend proxmox: image lxc/x matches \"lxc/**\", rule 1 of the routing table\n");
 	cr_assert_eq(bundle(NULL,
 			     PAIRS({ "io.kubernetes.cri-o.ContainerType", "container" },
 				     { "io.kubernetes.cri-o.ImageName", "localhost/vm-x:1" }),
