@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Bundles that others wrote, run unchanged.
 . "$(dirname "$0")/../tap.sh"
-here=$(cd "$(dirname "$0")" && pwd)
 
 a_bundle_of_runc_spec_runs_in_a_terminal() {
 	local out
@@ -25,7 +24,7 @@ a_bundle_of_crun_spec_runs_in_a_terminal() {
 
 # Podman calls a runtime that keeps a copy of the config.json and gives up. The root stays mounted.
 a_bundle_of_podman_runs() {
-	python3 "$here/image.py" "$CACHE/rootfs/busybox" localhost/busybox:spec image.tar
+	"$SOURCE/tools/pack-image" --env FROM_IMAGE=yes "$CACHE/rootfs/busybox" localhost/busybox:spec image.tar
 	podman load -q -i image.tar >&2
 	cat >recorder <<-END
 		#!/bin/bash

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # containerd, as Debian packages it, with ctrctl as the runtime behind its runc shim.
 . "$(dirname "$0")/../tap.sh"
-here=$(cd "$(dirname "$0")" && pwd)
 image=localhost/busybox:test
 work=$(mktemp -d)
 
@@ -93,7 +92,7 @@ limits_are_in_the_cgroup() {
 }
 
 printf 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n' >"$work/config.toml"
-python3 "$here/image.py" "$CACHE/rootfs/busybox" $image "$work/image.tar"
+"$SOURCE/tools/pack-image" --env FROM_IMAGE=yes "$CACHE/rootfs/busybox" $image "$work/image.tar"
 containerd -c "$work/config.toml" -l warn >"$work/log" 2>&1 </dev/null &
 daemon=$!
 for _ in $(seq 100); do

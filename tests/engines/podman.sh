@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Podman, as Debian packages it, with ctrctl as its runtime, on a kernel with AppArmor.
 . "$(dirname "$0")/../tap.sh"
-here=$(cd "$(dirname "$0")" && pwd)
 image=localhost/busybox:test
 work=$(mktemp -d)
 
@@ -136,7 +135,7 @@ after_each() {
 	podman rm -af -t 0
 }
 
-python3 "$here/image.py" "$CACHE/rootfs/busybox" $image "$work/image.tar"
+"$SOURCE/tools/pack-image" --env FROM_IMAGE=yes "$CACHE/rootfs/busybox" $image "$work/image.tar"
 podman load -i "$work/image.tar" >&2
 tap_run output_and_exit_status_come_back a_detached_container_runs_execs_stops_and_goes a_terminal_is_given \
 	a_missing_program_is_127_and_one_that_cannot_run_126 exec_of_a_missing_program_is_127 \
