@@ -232,8 +232,14 @@ static void run(const struct unit *u, const struct line *l, int round)
 		execv(argv[0], argv);
 		_exit(127);
 	}
-	if (pid < 0 || wait4(pid, &status, 0, &ru) != pid)
+	if (pid < 0)
 		die("%s: %s", argv[0], strerror(errno));
+	/* What others left behind ends meanwhile, and must be seen to have ended. */
+	for (pid_t got = 0; got != pid;) {
+		got = wait4(-1, &status, 0, &ru);
+		if (got < 0)
+			die("%s: %s", argv[0], strerror(errno));
+	}
 	uint64_t wall = now() - begin;
 	if (status)
 		die("%s: %s: round %d: %s ended with %s %d", u->name, l->field[1], round, argv[0],

@@ -66,6 +66,34 @@ def digest(results, versions, args, load_before):
                 waiting_init=waiting)
 
 
+REQUESTS = (('request', 'create', 'create from a request'), ('bundle', 'create', 'create from its bundle'),
+            ('explain', 'explain', 'explain a request'), ('request', 'delete', 'delete it'))
+
+
+def add_requests(data, results, stages, generation):
+    rows = {}
+    for row in results.splitlines():
+        unit, step, number, a, b, _ = row.split('\t')
+        if int(number) >= 0:
+            rows.setdefault((unit.split('/')[1], step), []).append((int(a) / 1000, int(b)))
+    found = []
+    for unit, step, title in REQUESTS:
+        wall = sorted(v[0] for v in rows[unit, step])
+        found.append(dict(unit=unit, step=step, title=title, median=round(statistics.median(wall), 1),
+                          p95=round(quantile(wall, 0.95), 1), min=round(wall[0], 1),
+                          peak_rss_kib=max(v[1] for v in rows[unit, step]), samples=[round(v, 1) for v in wall]))
+    data['requests'] = dict(rows=found, stages=stages, generation_ms=generation)
+
+
+def request_rows(data):
+    if 'requests' not in data:
+        return []
+    r = data['requests']
+    rows = [[row['title'], '%.2f (%.2f)' % (row['median'] / 1000, row['p95'] / 1000), '%d' % row['peak_rss_kib']]
+            for row in r['rows']]
+    return rows + [['of it, from the request to the bundle on disk', '%.2f' % r['generation_ms'], '']]
+
+
 def times_of(data, flavour, scenario, step):
     return {r['contender']: r for r in data['times']
             if (r['bundle'], r['scenario'], r['step']) == (flavour, scenario, step)}
@@ -133,12 +161,21 @@ def budget_rows(data):
             if 'ctrctl' in found and other in found:
                 row('run and delete, %s: share of %s' % (flavour, other), limit,
                     found['ctrctl']['median'] / found[other]['median'])
+    if 'requests' in data:
+        wall = {(r['unit'], r['step']): r['median'] / 1000 for r in data['requests']['rows']}
+        row('from a request to a created container, ms', 20, wall['request', 'create'])
+        row('the same: times create from its bundle', 2, wall['request', 'create'] / wall['bundle', 'create'])
+        row('from a request to its bundle, ms', 5, data['requests']['generation_ms'])
+        row('explain a request, ms', 10, wall['explain', 'explain'])
     init = [w['rss_kib'] for w in data['waiting_init'] if w['contender'] == 'ctrctl']
     peak = [r['peak_rss_kib'] for r in data['times'] if r['contender'] == 'ctrctl']
     if init and peak:
         row('init waiting for start, KiB', 64, max(init), '%d')
         row('peak RSS of ctrctl, any verb, KiB', 4096, max(peak), '%d')
     return rows
+
+
+REQUEST_HEAD = ['requests, ms, median (p95)', 'ctrctl', 'peak KiB']
 
 
 def heads(data):
@@ -150,6 +187,8 @@ def table(data):
     widths = [44] + [15] * len(data['contenders']) + [9, 9]
     times, memory = heads(data)
     rows = [times] + time_rows(data) + [[]] + [memory] + memory_rows(data)
+    if request_rows(data):
+        rows += [[]] + [REQUEST_HEAD] + request_rows(data)
     rows += [[]] + [[r[0], 'at most ' + r[1], r[2], r[3].strip('*')] for r in budget_rows(data)]
     return '\n'.join(['', describe(data), ''] + [columns(r, widths) for r in rows])
 
@@ -159,6 +198,9 @@ def markdown(data):
     for head, rows in zip(heads(data), (time_rows(data), memory_rows(data))):
         out += ['| %s |' % ' | '.join(head), '|---|%s' % ('---:|' * (len(head) - 1))]
         out += ['| %s |' % ' | '.join(r) for r in rows] + ['']
+    if request_rows(data):
+        out += ['| %s |' % ' | '.join(REQUEST_HEAD), '|---|---:|---:|']
+        out += ['| %s |' % ' | '.join(r) for r in request_rows(data)] + ['']
     budgets = budget_rows(data)
     if budgets:
         out += ['| budget | at most | measured | |', '|---|---:|---:|---|']
