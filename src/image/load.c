@@ -260,8 +260,8 @@ static int open_store(struct loader *l, struct err *err)
 		image_store_lock(l->store, IMAGE_LOCK_SHARED, &l->lock, err) < 0)
 		return -1;
 	/* The second lower layer of a read-only view of one layer: looking makes nothing. */
-	if (mkdirat(l->layers, "empty", 0755) < 0 && errno != EEXIST)
-		return err_sys(err, errno, "mkdir", "layers/empty");
+	if (mkdirat(l->images, "empty", 0700) < 0 && errno != EEXIST)
+		return err_sys(err, errno, "mkdir", "images/empty");
 	if (disk_sweep(l->images, err) < 0 || disk_sweep(l->layers, err) < 0)
 		return err_in(err, "left-overs of another load:");
 	return disk_temp(l->images, &l->temp, err);

@@ -89,7 +89,7 @@ static int open_layers(const struct image_store *s, const struct ctr_image_recor
  * bare clone of it won't do. */
 static int add_empty(const struct image_store *s, struct overlay *o, struct err *err)
 {
-	static const char path[] = "layers/empty";
+	static const char path[] = "images/empty";
 	int fd = openat(s->fd, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (fd < 0)

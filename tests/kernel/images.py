@@ -201,23 +201,25 @@ SEEN = {'.': ['bin', 'data', 'etc'], 'bin': ['a', 'c', 'd', 'sh', 'su'], 'data':
 def every_form_of_an_archive_is_the_same_image(box):
     a = simple()
     path = a.tar(box)
-    same(a.config, load(box, a.folder(box)))
-    before = files(box)
-    same(a.config, load(box, path))
     with gzip.open(path + '.gz', 'wb') as f:
         f.write(open(path, 'rb').read())
-    same(a.config, load(box, path + '.gz'))
     subprocess.run(['zstd', '-q', path], check=True)
-    same(a.config, load(box, path + '.zst'))
-    for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT):
-        same(a.config, load(box, a.tar(box, 'other.tar', form)))
+    others = [a.tar(box, name, form) for name, form in (('u.tar', tarfile.USTAR_FORMAT), ('g.tar', tarfile.GNU_FORMAT))]
+    for file in (a.folder(box), path, path + '.gz', path + '.zst', *others):
+        same(a.config, load(box, file))
+        before = files(box)
+        same(a.config, load(box, file))
+        same(before, files(box), 'the store after the same image again')
+        same(['example.com/simple:1'], inspect_(box, a.config)['names'])
+        with Root(box, a.config) as r:
+            same('hello', r.read('file'))
+        box.call('image', 'remove', a.config).ok()
     for file in (path, path + '.gz', path + '.zst'):
         with open(file, 'rb') as f:
             same(a.config, box.call('image', 'load', '-', stdin=f).ok().out.split(' ')[0])
-    with subprocess.Popen(['cat', path + '.gz'], stdout=subprocess.PIPE) as cat:
-        same(a.config, box.call('image', 'load', '-q', '-', stdin=cat.stdout).ok().out.strip())
-    same(before, files(box), 'the store after the same image again')
-    same(['example.com/simple:1'], inspect_(box, a.config)['names'])
+        with subprocess.Popen(['cat', file], stdout=subprocess.PIPE) as cat:
+            same(a.config, box.call('image', 'load', '-q', '-', stdin=cat.stdout).ok().out.strip())
+        box.call('image', 'remove', a.config).ok()
 
 
 def standard_input_is_read_from_where_it_is(box):
@@ -931,7 +933,7 @@ def a_remove_killed_anywhere_can_be_repeated(box):
         load(box, path)
         no_temporaries(box)
         box.call('image', 'remove', id).ok()
-        same([], [n for n in os.listdir(box.data + '/layers') if n != 'empty'], 'layers after a kill at %s:%d' % point)
+        same([], os.listdir(box.data + '/layers'), 'layers after a kill at %s:%d' % point)
     print('# killed at %d of %d points' % (tried, len(points)))
     if tried < 10:
         fail('killed %d times only' % tried)
