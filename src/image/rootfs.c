@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #ifndef OVERLAYFS_SUPER_MAGIC
@@ -60,6 +61,18 @@ static bool comes_again(const struct ctr_image_record *r, size_t i)
 	return false;
 }
 
+/* 1 when the layer's own root hides all that is lower, which overlayfs heeds in folders beneath it
+ * only. */
+static int hides_all(int layer_fd, struct err *err)
+{
+	char value = 0;
+	_close_ int fd = openat(layer_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(err, errno, "open", "folder of a layer");
+	return fgetxattr(fd, "trusted.overlay.opaque", &value, 1) == 1 && value == 'y';
+}
+
 /* Highest first. overlayfs refuses one folder in two places; where a layer comes again, what is
  * higher hides all of the lower one. */
 static int open_layers(const struct image_store *s, const struct ctr_image_record *r,
@@ -73,7 +86,7 @@ static int open_layers(const struct image_store *s, const struct ctr_image_recor
 		return err_set(err, ERR_INVALID, NULL, "the image has %zu layers, 1 to %d can be",
 			r->n_layers, IMAGE_LAYERS_MAX);
 	for (size_t i = r->n_layers; i-- > 0;) {
-		int fd;
+		int fd, hides;
 
 		if (comes_again(r, i))
 			continue;
@@ -81,6 +94,9 @@ static int open_layers(const struct image_store *s, const struct ctr_image_recor
 		if (fd < 0)
 			return -1;
 		o->lower[o->n_lower++] = fd;
+		hides = hides_all(fd, err);
+		if (hides != 0)
+			return hides < 0 ? -1 : 0;
 	}
 	return 0;
 }

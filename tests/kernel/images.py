@@ -642,6 +642,17 @@ def a_layer_alone_hides_what_it_says(box):
             same(False, os.path.lexists(r.path + '/etc/old'))
 
 
+def an_opaque_root_hides_all_that_is_lower(box):
+    top = tar_with(('.wh..wh..opq', ''), ('bin', None), ('bin/new', ''))
+    layered(box, layers=[LOWER, UPPER, top])
+    for changes in (True, False):
+        with Root(box, 'example.com/layered:1', changes) as r:
+            same((['bin'], ['new']), (r.names(), r.names('bin')))
+    layered(box, 'example.com/layered:2', layers=[LOWER, top, UPPER])
+    with Root(box, 'example.com/layered:2') as r:
+        same((['bin', 'data', 'etc'], ['c', 'd', 'new', 'sh', 'su']), (r.names(), r.names('bin')))
+
+
 def a_layer_may_come_twice(box):
     layered(box, layers=[LOWER, UPPER, LOWER])
     for old in (False, True):
