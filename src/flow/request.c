@@ -483,9 +483,9 @@ static int write_plan(struct making *m, struct str *out, struct err *err)
 
 	if (!backend || !bundle)
 		return bundle ? -1 : err_nomem(err);
-	str_printf(out, "container %s %s\nsandbox %s%s\nimage id %s, %zu layers\n", m->rec.id,
+	str_printf(out, "container %s %s\nsandbox %s%s\nimage id %s, %zu layer%s\n", m->rec.id,
 		m->rec.name, m->sandbox->id, m->imagined ? " (not there: as it would be made)" : "",
-		m->image.id, m->image.n_layers);
+		m->image.id, m->image.n_layers, m->image.n_layers == 1 ? "" : "s");
 	str_printf(out, "bundle %s\n\nconfig.json\n", bundle);
 	spec_write(m->spec, out);
 	if (backend->check(&in, err) < 0 ||
