@@ -48,7 +48,8 @@ const struct ctr_sandbox_record *sandbox_imagined(const struct ctr_engine *e, co
 		.state = CTR_SANDBOX_READY,
 		.folder = arena_printf(a, "%s/sandboxes/%s", e->data, id),
 		.run_folder = arena_printf(a, "%s/.sandboxes/%s", e->root, id),
-		.cgroup = parent ? path_clean(a, parent) : arena_printf(a, "/ctrctl-pod-%.12s", id) };
+		.cgroup =
+			parent ? path_clean(a, parent) : arena_printf(a, "/ctrctl-pod-%.12s", id) };
 	if (!arena_failed(a))
 		imagine_namespaces(r, a);
 	if (arena_failed(a)) {
