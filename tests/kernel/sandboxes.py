@@ -554,6 +554,30 @@ def pins_dont_spread_over_shared_mounts_nor_by_binds(box):
             subprocess.run(['umount', '-R', m], check=False, stderr=subprocess.DEVNULL)
 
 
+def mount_namespaces_that_were_copied_meanwhile_hold_nothing(box):
+    id = sandbox(box, linux_={})
+    with open(run_folder(box, id) + '/shm/x', 'wb') as f:
+        f.write(b'x')
+    other = subprocess.Popen(['unshare', '--mount', '--propagation', 'private', 'sh', '-c', 'echo; exec sleep 100'],
+                             stdout=subprocess.PIPE)
+    try:
+        other.stdout.readline()
+        same(6, len([m for m in mountinfo_of(other.pid) if id in m]))
+        box.call('sandbox', 'stop', id).ok()
+        same([], [m for m in mountinfo_of(other.pid) if id in m])
+    finally:
+        other.kill()
+        other.wait()
+        other.stdout.close()
+
+
+def folders_are_for_root_only(box):
+    id = sandbox(box, linux_={})
+    for path in (box.root, box.root + '/.sandboxes', run_folder(box, id), box.data, box.data + '/sandboxes',
+                 os.path.dirname(record(box, id))):
+        same(0o700, os.stat(path).st_mode & 0o7777, path)
+
+
 # -- containers ----------------------------------------------------------------------------------------------
 
 def stop_ends_containers_in_each_state_and_of_no_other_pod(box):
