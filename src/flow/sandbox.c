@@ -213,12 +213,15 @@ static int check(struct ctr_engine *e, const struct cri_pod_sandbox_config *conf
 {
 	const char *parent = config->linux_ ? config->linux_->cgroup_parent : NULL;
 
+	/* First: what fails here is no fault of the request's. */
+	if (check_handler(e, handler, faults, err) < 0)
+		return -1;
 	cri_pod_check(config, "", faults);
 	if (parent && !strchr(parent, '/') && str_ends(parent, ".slice"))
 		ctr_fault_add(faults, ERR_INVALID, "linux.cgroup_parent",
 			"\"%.100s\" is a name for the systemd cgroup driver: configure the kubelet (or the engine) for cgroupfs",
 			parent);
-	if (check_handler(e, handler, faults, err) < 0 || ctr_faults_err(faults, err) < 0)
+	if (ctr_faults_err(faults, err) < 0)
 		return -1;
 	if (e->cgroup_manager == CTR_CGROUP_DISABLED)
 		return err_set(err, ERR_UNSUPPORTED, "--cgroup-manager disabled",
