@@ -212,24 +212,28 @@ static void add_header(
 	str_addn(tar, b, sizeof(b));
 }
 
-static void add_pax(struct str *tar, char type, const char *key, size_t n_key, const char *value,
-	size_t n_value)
+static void add_record(
+	struct str *records, const char *key, size_t n_key, const char *value, size_t n_value)
 {
-	char text[] = "pax";
-	const struct str name = { .p = text, .n = 3 }, none = { 0 };
-	_str_ struct str record = { 0 };
 	size_t rest = n_key + n_value + 3, length = rest + 1;
 	char digits[24];
 
 	while (rest + (size_t)snprintf(digits, sizeof(digits), "%zu", length) != length)
 		length++;
-	str_printf(&record, "%s ", digits);
-	str_addn(&record, key, n_key);
-	str_add(&record, "=");
-	str_addn(&record, value, n_value);
-	str_add(&record, "\n");
-	add_header(tar, type, &name, &none, record.n);
-	add_data(tar, record.p, record.n);
+	str_printf(records, "%s ", digits);
+	str_addn(records, key, n_key);
+	str_add(records, "=");
+	str_addn(records, value, n_value);
+	str_add(records, "\n");
+}
+
+static void add_pax(struct str *tar, const struct str *records)
+{
+	char text[] = "pax";
+	const struct str name = { .p = text, .n = 3 }, none = { 0 };
+
+	add_header(tar, 'x', &name, &none, records->n);
+	add_data(tar, records->p, records->n);
 }
 
 static void expand(struct str *to, const char *p, size_t n)
@@ -265,7 +269,7 @@ static size_t split(const char *p, size_t n, struct field *ret)
 
 static void add_line(struct str *tar, const char *p, size_t n)
 {
-	_str_ struct str name = { 0 }, link = { 0 };
+	_str_ struct str name = { 0 }, link = { 0 }, records = { 0 };
 	struct field f[FIELDS_MAX] = { { 0 } };
 	size_t count = n ? split(p + 1, n - 1, f) : 0;
 
@@ -276,12 +280,14 @@ static void add_line(struct str *tar, const char *p, size_t n)
 	for (size_t i = 3; i < count; i++) {
 		const char *sign = f[i].n ? memchr(f[i].p, '=', f[i].n) : NULL;
 		size_t key = sign ? (size_t)(sign - f[i].p) : f[i].n;
-		add_pax(tar, i % 2 ? 'x' : 'X', f[i].p, key, sign ? sign + 1 : "",
-			sign ? f[i].n - key - 1 : 0);
+		add_record(
+			&records, f[i].p, key, sign ? sign + 1 : "", sign ? f[i].n - key - 1 : 0);
 	}
 	/* Long names the ways that tars have them. */
 	if (name.n > 99)
-		add_pax(tar, 'x', "path", 4, name.p, name.n);
+		add_record(&records, "path", 4, name.p, name.n);
+	if (records.n)
+		add_pax(tar, &records);
 	if (link.n > 99) {
 		add_header(tar, 'K', &name, &link, link.n + 1);
 		add_data(tar, link.p, link.n + 1);

@@ -15,7 +15,8 @@ enum { NSEC_MAX = 999999999 };
 
 struct tar {
 	struct archive *archive;
-	struct archive_entry *entry; /* borrowed from the archive */
+	struct archive_entry *entry;
+	bool is_open; /* the first header was asked for */
 	tar_source *source;
 	void *arg;
 	struct err *err; /* of the call that goes on: what the source says goes there */
@@ -86,6 +87,10 @@ static int begin(struct tar *t, struct err *err)
 		return err_nomem(err);
 	if (archive_read_support_format_tar(t->archive) != ARCHIVE_OK ||
 		archive_read_support_format_empty(t->archive) != ARCHIVE_OK)
+		return err_nomem(err);
+	/* The archive has one of its own, and doesn't look whether there was memory for it. */
+	t->entry = archive_entry_new2(t->archive);
+	if (!t->entry)
 		return err_nomem(err);
 	/* Its tables are read now, from the host; the caller may change its root afterwards. */
 	iconv_t cd = iconv_open("ANSI_X3.4-1968", "UTF-8");
@@ -166,15 +171,16 @@ static int next(struct tar *t, struct tar_entry *ret, struct err *err)
 {
 	int r;
 
-	if (t->entry && archive_read_data_skip(t->archive) != ARCHIVE_OK)
+	if (t->is_open && archive_read_data_skip(t->archive) != ARCHIVE_OK)
 		return failed(t, err);
 	t->header_n = 0;
 	t->in_header = true;
 	errno = 0; /* libarchive takes an old ENOMEM for its own */
-	if (!t->entry && open_archive(t) != ARCHIVE_OK)
+	if (!t->is_open && open_archive(t) != ARCHIVE_OK)
 		return failed(t, err);
+	t->is_open = true;
 	errno = 0;
-	r = archive_read_next_header(t->archive, &t->entry);
+	r = archive_read_next_header2(t->archive, t->entry);
 	t->in_header = false;
 	if (r == ARCHIVE_EOF && !t->source_failed)
 		return 0;
@@ -221,6 +227,7 @@ struct tar *tar_free(struct tar *t)
 	int saved = errno;
 
 	if (t) {
+		archive_entry_free(t->entry);
 		archive_read_free(t->archive);
 		freelocale(t->locale);
 	}

@@ -222,7 +222,9 @@ static int child_died(int status, struct err *err)
 	if (WIFSIGNALED(status))
 		return err_set(err, ERR_INTERNAL, NULL, "the unpacking process was killed by SIG%s",
 			sigabbrev_np(WTERMSIG(status)));
-	return err_set(err, ERR_INTERNAL, NULL, "the unpacking process ended with status %d",
+	/* libarchive ends it in the midst of an archive when there is no memory. */
+	return err_set(err, ERR_EXHAUSTED, NULL,
+		"the unpacking process ended with status %d, perhaps for want of memory",
 		WEXITSTATUS(status));
 }
 

@@ -52,12 +52,17 @@ int unpack_set_opaque(int dir_fd, struct err *err)
 
 /* 1 when something on the way is no folder in this layer: a file in the place of a folder, which
  * hides all that lower layers have there already. umoci whites it out nevertheless. */
-static bool is_hidden(const struct unpack *u, const char *dir)
+static int is_hidden(const struct unpack *u, const char *dir, struct err *err)
 {
-	struct err err = ERR_INIT;
-	_close_ int fd = path_open_in(u->root_fd, *dir ? dir : ".", O_PATH | O_DIRECTORY, &err);
+	struct err e = ERR_INIT;
+	_close_ int fd = path_open_in(u->root_fd, *dir ? dir : ".", O_PATH | O_DIRECTORY, &e);
 
-	return fd < 0 && err.os == ENOTDIR;
+	if (fd >= 0 || e.os == ENOENT)
+		return 0;
+	if (e.os == ENOTDIR)
+		return 1;
+	*err = e;
+	return -1;
 }
 
 int whiteout_apply(struct unpack *u, const char *dir, const char *name, struct err *err)
@@ -68,8 +73,9 @@ int whiteout_apply(struct unpack *u, const char *dir, const char *name, struct e
 	/* AUFS's own files, in layers of its days. */
 	if (has_component(dir, META) || (str_starts(name, META) && !str_eq(name, OPAQUE)))
 		return 0;
-	if (is_hidden(u, dir))
-		return 0;
+	int r = is_hidden(u, dir, err);
+	if (r != 0)
+		return r < 0 ? -1 : 0;
 	if (place_open(u, dir, &dir_fd, err) < 0)
 		return -1;
 	if (str_eq(name, OPAQUE))

@@ -76,21 +76,27 @@ void tarball_add(struct tarball *t, char type, const char *name, const char *lin
 	tarball_head(t, &h);
 }
 
-void tarball_pax(struct tarball *t, char type, const char *key, const void *value, size_t n)
+void tarball_record(struct str *records, const char *key, const void *value, size_t n)
 {
-	_str_ struct str record = { 0 };
 	size_t rest = strlen(key) + n + 3, length = rest + 1;
 	char digits[24];
 
 	/* The length counts its own digits. */
 	while (rest + (size_t)snprintf(digits, sizeof(digits), "%zu", length) != length)
 		length++;
-	str_printf(&record, "%s %s=", digits, key);
-	str_addn(&record, value, n);
-	str_add(&record, "\n");
-	const struct tar_head h = { .type = type, .name = "pax", .size = record.n };
+	str_printf(records, "%s %s=", digits, key);
+	str_addn(records, value, n);
+	str_add(records, "\n");
+}
+
+void tarball_pax(struct tarball *t, char type, const char *key, const void *value, size_t n)
+{
+	_str_ struct str records = { 0 };
+
+	tarball_record(&records, key, value, n);
+	const struct tar_head h = { .type = type, .name = "pax", .size = records.n };
 	tarball_head(t, &h);
-	tarball_data(t, record.p, record.n);
+	tarball_data(t, records.p, records.n);
 }
 
 void tarball_end(struct tarball *t)

@@ -30,7 +30,9 @@ void tarball_data(struct tarball *, const void *p, size_t n);
 /* Ready entries: mode 0644 (folders 0755), owner 0:0, time 1000. */
 void tarball_file(struct tarball *, const char *name, const char *text);
 void tarball_add(struct tarball *, char type, const char *name, const char *link);
-/* A pax header with one record, for the next entry ('x') or all ('g'). */
+/* One record of a pax header. */
+void tarball_record(struct str *records, const char *key, const void *value, size_t n);
+/* A pax header with one record, for the next entry ('x') or all ('g'); an entry has one at most. */
 void tarball_pax(struct tarball *, char type, const char *key, const void *value, size_t n);
 /* Two empty blocks. */
 void tarball_end(struct tarball *);
