@@ -7,9 +7,9 @@
 #include <stdarg.h>
 #include <string.h>
 
-/* What is used of newer versions (rro, idmapped mounts, unified, errnoRet) came with 1.1; every
- * runtime that can do these accepts the number. */
-#define OCI_VERSION "1.1.0"
+/* What is used of newer versions (rro, idmapped mounts, unified, errnoRet) no runtime ties to the
+ * number; but crun 1.8, which Debian 12 has, refuses every number above 1.0. */
+#define OCI_VERSION "1.0.2"
 
 enum { INDENT = 2, LIST_FIRST = 8 };
 
