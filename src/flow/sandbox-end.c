@@ -197,8 +197,13 @@ static int open_to_end(struct ctr_sandbox *s, const char *id, struct err *err)
 	if (sandbox_lock(s->dir, id, LOCK_EX, s->engine->lock_timeout_ms, err) < 0)
 		return err->code == ERR_NOT_FOUND ? 0 : -1;
 	s->locked = true;
-	if (sandbox_load(s->dir, id, s->arena, &s->rec, &broken) == 1)
+	r = sandbox_load(s->dir, id, s->arena, &s->rec, &broken);
+	if (r == 1)
 		return 1;
+	if (r < 0 && broken.code != ERR_INVALID) {
+		*err = broken;
+		return -1;
+	}
 	/* No record, or none that can be read: the id must do. */
 	s->rec = (struct ctr_sandbox_record){ .id = arena_strdup(s->arena, id),
 		.run_folder = sandbox_run_folder(s, id, err) };

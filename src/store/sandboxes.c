@@ -75,10 +75,17 @@ static const struct json_field fields[] = {
 	{ 0 },
 };
 
+/* Only of what was read: want of memory or fds, or a disk that fails, says nothing about the
+ * record. */
 static int broken(const char *id, struct err *err)
 {
-	err->code = ERR_INVALID;
+	struct err nomem = ERR_INIT;
+
+	(void)err_nomem(&nomem);
 	err_in(err, "record of %.12s:", id);
+	if (err->os || str_eq(err->text, nomem.text))
+		return -1;
+	err->code = ERR_INVALID;
 	return err_hint(err,
 		"what is left of the sandbox can be removed with: ctrctl sandbox remove %s", id);
 }
