@@ -41,6 +41,10 @@ static int containers_of(const struct ctr_sandbox *s, struct arena *a, const cha
 		struct err broken = ERR_INIT;
 		int ours = is_ours(s, ids[i], a, &broken);
 
+		if (ours < 0 && broken.code != ERR_INVALID) {
+			*err = broken;
+			return -1;
+		}
 		if (ours < 0)
 			log_warn("container %.12s: its record can't be read", ids[i]);
 		if (ours > 0)

@@ -57,10 +57,13 @@ static const struct json_field fields[] = {
 	{ 0 },
 };
 
+/* Only of what was read: want of fds, or a disk that fails, says nothing about the record. */
 static int broken(const char *id, struct err *err)
 {
-	err->code = ERR_INVALID;
 	err_in(err, "record of %s:", id);
+	if (err->os)
+		return -1;
+	err->code = ERR_INVALID;
 	return err_hint(err,
 		"what is left of the container can be removed with: ctrctl delete --force %s", id);
 }
