@@ -106,6 +106,15 @@ int unpack_set_opaque(int dir_fd, struct err *) _must_check_;
 
 /* -- confine.c: the child process -- */
 
+enum note_kind { NOTE_OPAQUE = 1, NOTE_DONE, NOTE_FAILED };
+
+/* What the child says, one message each; NOTE_OPAQUE comes with the folder's fd. */
+struct note {
+	uint32_t kind, zero;
+	struct unpack_out out;
+	struct err err;
+};
+
 /* Both never in a process that goes on to do anything else. */
 
 /* Three fds stay, moved to the numbers of enum confine_fd; 0 to 2 lead to /dev/null. */

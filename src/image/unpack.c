@@ -24,15 +24,6 @@ enum { BLOB_PIECE = 256 * 1024, SOCKET_BUFFER = 1 << 20 };
 /* An image of which less than this share was in the archive is worth a line in the log. */
 enum { RATIO_ALARM = 200, RATIO_ALARM_FROM = 1 << 30 };
 
-enum note_kind { NOTE_OPAQUE = 1, NOTE_DONE, NOTE_FAILED };
-
-/* What the child says, one message each; NOTE_OPAQUE comes with the folder's fd. */
-struct note {
-	uint32_t kind, zero;
-	struct unpack_out out;
-	struct err err;
-};
-
 /* -- the child ------------------------------------------------------------------------------- */
 
 static int send_opaque(void *arg, int dir_fd, struct err *err)
