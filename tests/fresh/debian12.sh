@@ -61,13 +61,14 @@ mkdir "$root/upper" "$root/work" "$root/root"
 mount -t overlay -o "lowerdir=$CACHE/rootfs/debian,upperdir=$root/upper,workdir=$root/work" overlay "$root/root"
 outer=$root
 root=$root/root
-# root file systems of images need another file system than an overlay beneath theirs
+# layers of images need another file system than an overlay beneath theirs
 mkdir -m 700 "$root/var/lib/ctrctl"
 mount -t tmpfs -o mode=700 data "$root/var/lib/ctrctl"
+mount -t tmpfs -o mode=1777 tmp "$root/tmp"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 git -c safe.directory='*' clone -q "$SOURCE" "$root/root/ctrctl"
 
 tap_run the_demo_runs setup_installs_all_and_starts_nothing setup_a_second_time_needs_no_network the_unit_tests_pass
-umount "$root/var/lib/ctrctl" "$root" "$outer"
+umount "$root/tmp" "$root/var/lib/ctrctl" "$root" "$outer"
 rmdir "$outer"
 tap_done
