@@ -25,7 +25,7 @@
 
 enum {
 	IMAGE_FD = MONITOR_FD_END, /* closed by the exec */
-	HIGH_FD = 64,              /* above all that have a fixed place */
+	HIGH_FD = 32,              /* above all that have a fixed place */
 	LISTEN_BACKLOG = 32,
 	DIGITS = 24,
 };
