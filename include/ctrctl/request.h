@@ -64,8 +64,10 @@ struct ctr_cri_record {
 	const char *sandbox_id, *created, *boot_id;
 	const char *container_name, *pod_name, *pod_namespace, *pod_uid;
 	uint32_t attempt;
-	const char *image;    /* as the user wrote it */
-	const char *image_id; /* "sha256:...", NULL for other backends */
+	const char *image;             /* as the user wrote it */
+	const char *image_id;          /* "sha256:...", NULL for other backends */
+	const char **volume_image_ids; /* of the images mounted as volumes */
+	size_t n_volume_image_ids;
 	const char *backend, *reason;
 	const char *log_path; /* absolute, NULL: no log */
 	int32_t stop_signal;  /* Linux's number */

@@ -51,6 +51,8 @@ static int open_live(
 {
 	struct ctr_engine *e = c->engine;
 
+	store_box_close(&c->box);
+	c->box = (struct store_box)STORE_BOX_INIT;
 	if (engine_store(e, STORE_FIND, err) < 0 || store_find(&e->store, id, &c->box, err) < 0)
 		return -1;
 	if (access == CTR_CHANGE) {
@@ -64,6 +66,32 @@ static int open_live(
 	if (err->code == ERR_INVALID && !c->locked && store_is_locked(&c->box))
 		err_set(err, ERR_STATE, NULL, "the container is still being created");
 	return -1;
+}
+
+static bool is_live(struct ctr_engine *e, const char *id)
+{
+	struct store_box box = STORE_BOX_INIT;
+	struct err err = ERR_INIT;
+	bool r = engine_store(e, STORE_FIND, &err) == 0 &&
+		 store_find(&e->store, id, &box, &err) == 0;
+
+	store_box_close(&box);
+	return r;
+}
+
+/* Waits for the lock of what is kept. If its maker had that, there is a live record now. */
+static int lock_kept(struct ctr_container *c, const char *id, struct err *err)
+{
+	if (request_lock(c->kept_fd, id, c->engine->lock_timeout_ms, err) < 0)
+		return -1;
+	c->kept_locked = true;
+	if (!is_live(c->engine, id))
+		return 0;
+	request_unlock(c->kept_fd);
+	c->kept_fd = fd_close(c->kept_fd);
+	c->kept_locked = c->only_kept = false;
+	c->cri = NULL;
+	return open_live(c, id, CTR_CHANGE, err);
 }
 
 /* Not a live one: the beginning of an id, or one that only the data folder knows. *ret: the whole
@@ -90,12 +118,7 @@ static int open_kept(
 		*err = missing;
 	if (r != 1)
 		return -1;
-	if (access == CTR_CHANGE) {
-		if (request_lock(c->kept_fd, whole, c->engine->lock_timeout_ms, err) < 0)
-			return -1;
-		c->kept_locked = true;
-	}
-	return 0;
+	return access == CTR_CHANGE ? lock_kept(c, whole, err) : 0;
 }
 
 struct ctr_container *ctr_container_open(
@@ -324,7 +347,13 @@ int ctr_container_delete(struct ctr_container *c, bool force, struct err *err)
 	if (c->backend->destroy(&c->rec, c->box.fd, err) < 0)
 		return -1;
 	/* The live record goes first: what is kept says until the end that there is something. */
-	if (store_remove(&c->engine->store, c->rec.id, err) < 0 || container_forget(c, err) < 0)
+	container_doom(c);
+	if (store_remove(&c->engine->store, c->rec.id, err) < 0)
+		return -1;
+	/* A create of the same name may wait for this lock and hold the one that comes next. */
+	store_unlock(&c->box);
+	c->locked = false;
+	if (container_forget(c, err) < 0)
 		return -1;
 	c->gone = true;
 	if (spec)
@@ -332,14 +361,14 @@ int ctr_container_delete(struct ctr_container *c, bool force, struct err *err)
 	return 0;
 }
 
-/* The record can't be read: all that is known is the id. */
-static int purge(struct ctr_engine *e, const char *id, struct err *err)
+/* The live record, of which the folder's name is all that is known. Absent is success. */
+static int purge_live(struct ctr_container *c, const char *id, struct err *err)
 {
-	_container_ struct ctr_container *c = container_new(e, err);
+	struct ctr_engine *e = c->engine;
 
-	if (!c || store_find(&e->store, id, &c->box, err) < 0 ||
+	if (store_find(&e->store, id, &c->box, err) < 0 ||
 		store_lock(&c->box, id, e->lock_timeout_ms, err) < 0)
-		return -1;
+		return err->code == ERR_NOT_FOUND ? 0 : -1;
 	c->locked = true;
 	c->backend = e->backends[0];
 	c->rec = (struct ctr_record){ .id = id,
@@ -349,9 +378,37 @@ static int purge(struct ctr_engine *e, const char *id, struct err *err)
 	if (engine_boot_id(e, err) < 0)
 		return -1;
 	c->rec.boot_id = e->boot_id;
-	if (c->backend->destroy(&c->rec, c->box.fd, err) < 0)
+	if (c->backend->destroy(&c->rec, c->box.fd, err) < 0 ||
+		store_remove(&e->store, id, err) < 0)
 		return -1;
-	return store_remove(&e->store, id, err);
+	store_unlock(&c->box);
+	c->locked = false;
+	return 0;
+}
+
+int container_purge(struct ctr_engine *e, const char *id, int own_kept_fd, struct err *err)
+{
+	_container_ struct ctr_container *c = container_new(e, err);
+	const char *whole = NULL;
+	int data_fd;
+
+	if (!c) {
+		fd_close(own_kept_fd);
+		return -1;
+	}
+	c->kept_fd = own_kept_fd;
+	c->kept_locked = own_kept_fd >= 0;
+	if (engine_data(e, STORE_FIND, &data_fd, err) < 0)
+		return -1;
+	if (!is_live(e, id) && request_complete(data_fd, id, c->arena, &whole, err) < 0)
+		return -1;
+	id = whole ? whole : id;
+	if (purge_live(c, id, err) < 0)
+		return -1;
+	c->only_kept = true; /* nothing is known of its monitor */
+	c->rec.id = id;
+	c->rec.from_request = true; /* if it wasn't, nothing is kept */
+	return container_forget(c, err);
 }
 
 int ctr_delete(struct ctr_engine *e, const char *id, bool force, struct err *err)
@@ -362,8 +419,8 @@ int ctr_delete(struct ctr_engine *e, const char *id, bool force, struct err *err
 		return ctr_container_delete(c, force, err);
 	if (!force || store_check_id(id, err) < 0)
 		return -1;
-	if (err->code == ERR_INVALID && purge(e, id, err) == 0)
-		return 0;
+	if (err->code == ERR_INVALID)
+		return container_purge(e, id, FD_NONE, err);
 	return err->code == ERR_NOT_FOUND ? 0 : -1;
 }
 

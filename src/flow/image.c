@@ -109,6 +109,16 @@ int ctr_image_list(struct ctr_engine *e, each_fn *each, void *arg, struct err *e
 
 /* ---- remove ---- */
 
+static bool uses(const struct ctr_cri_record *container, const char *image_id)
+{
+	if (str_eq(container->image_id, image_id))
+		return true;
+	for (size_t i = 0; i < container->n_volume_image_ids; i++)
+		if (str_eq(container->volume_image_ids[i], image_id))
+			return true;
+	return false;
+}
+
 /* A container whose record can't be read may use any image. */
 static int check_container(int data_fd, const char *id, const struct ctr_image_record *r,
 	struct arena *a, struct err *err)
@@ -121,7 +131,7 @@ static int check_container(int data_fd, const char *id, const struct ctr_image_r
 		there = request_load(dir, id, a, &record, err);
 	if (there < 0)
 		return err_in(err, "container %.12s:", id);
-	if (there == 0 || !str_eq(record.image_id, r->id))
+	if (there == 0 || !uses(&record, r->id))
 		return 0;
 	err_set(err, ERR_STATE, NULL, "the container %.64s uses it", id);
 	return err_hint(err, "remove the container first: ctrctl delete --force %.12s", id);

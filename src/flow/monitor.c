@@ -317,6 +317,8 @@ static int become(struct begin *b, monitor_make_fn *make, void *arg, struct err 
 	if (cgroup_fd >= 0) /* not on every host: then nothing is known of its memory */
 		b->fds[MONITOR_FD_EVENTS] =
 			openat(cgroup_fd, "memory.events", O_RDONLY | O_CLOEXEC);
+	if (cgroup_fd >= 0 && b->fds[MONITOR_FD_EVENTS] < 0 && errno != ENOENT)
+		return err_sys(err, errno, "open", "memory.events");
 	if (serve_socket(b, run_fd, err) < 0 || arrange_fds(b, err) < 0)
 		return -1;
 	return exec_monitor(b, init, err);

@@ -273,17 +273,19 @@ static int unmount_images(int dir_fd, struct err *err)
 		fd_close(fd);
 		return err_nomem(err);
 	}
-	for (struct dirent *e; (e = readdir(d));) {
+	for (struct dirent *e; (errno = 0, e = readdir(d));) {
 		if (*e->d_name != '.' && rootfs_detach(fd, e->d_name, err) < 0)
 			return -1;
 	}
-	return 0;
+	return errno ? err_sys(err, errno, "readdir", "images") : 0;
 }
 
 int request_destroy(int data_fd, int dir_fd, const char *id, struct err *err)
 {
 	_close_ int bundle = openat(dir_fd, "bundle", dir_flags);
 
+	if (bundle < 0 && errno != ENOENT)
+		return err_sys(err, errno, "open", "bundle of %s", id);
 	if (bundle >= 0 && rootfs_detach(bundle, "rootfs", err) < 0)
 		return -1;
 	if (unmount_images(dir_fd, err) < 0)

@@ -137,6 +137,11 @@ static int monitor_lives(const struct ctr_container *c, struct err *err)
 {
 	if (c->only_kept || c->rec.monitor_pid <= 0)
 		return 0;
+	/* The pid of another boot is somebody else's. */
+	if (engine_boot_id(c->engine, err) < 0)
+		return -1;
+	if (!str_eq(c->rec.boot_id, c->engine->boot_id))
+		return 0;
 	return proc_is_alive(c->rec.monitor_pid, c->rec.monitor_start, err);
 }
 
@@ -264,6 +269,15 @@ static void await_monitor(const struct ctr_container *c)
 		if (sys_pidfd_send_signal(fd, SIGKILL) < 0)
 			log_debug("the monitor is gone");
 	}
+}
+
+void container_doom(struct ctr_container *c)
+{
+	struct err err = ERR_INIT;
+	int dir;
+
+	if (c->rec.from_request && container_data(c, &dir, &err) == 0 && dir >= 0)
+		request_doom(dir);
 }
 
 int container_forget(struct ctr_container *c, struct err *err)

@@ -150,12 +150,32 @@ static int remove_leftover(struct making *m, struct err *err)
 	_container_ struct ctr_container *c =
 		ctr_container_open(m->engine, m->rec.id, CTR_READ, err);
 
+	/* It died before there was a live record, or somebody is deleting that. */
+	if (!c && (err->code == ERR_INVALID || err->code == ERR_STATE))
+		return container_purge(m->engine, m->rec.id, fd_take(&m->dir_fd), err);
 	if (!c)
 		return -1;
 	fd_close(c->kept_fd);
 	c->kept_fd = fd_take(&m->dir_fd);
 	c->kept_locked = true;
+	if (ctr_container_delete(c, true, err) == 0)
+		return 0;
+	if (err->code != ERR_NOT_FOUND || c->only_kept)
+		return -1;
+	/* Somebody has deleted the live record since: what is kept is left to us. */
+	c->only_kept = true;
 	return ctr_container_delete(c, true, err);
+}
+
+static int replace_leftover(struct making *m, int data_fd, struct err *err)
+{
+	m->ours = false;
+	log_note(LOG_INFO, "%s: what an earlier command left behind is removed", m->rec.id);
+	if (remove_leftover(m, err) < 0 ||
+		request_claim(data_fd, m->rec.id, m->engine->lock_timeout_ms, &m->dir_fd, err) < 0)
+		return -1;
+	m->ours = true;
+	return 0;
 }
 
 /* Somebody made it, or died over it. 1: the answer is that container. */
@@ -164,18 +184,18 @@ static int meet_other(struct making *m, int data_fd, struct err *err)
 	struct ctr_cri_record other;
 	int r = request_load(m->dir_fd, m->rec.id, m->arena, &other, err);
 
-	m->ours = r == 0;
-	if (r <= 0)
-		return r;
-	if (!other.committed) {
-		log_note(LOG_INFO, "%s: what an earlier create left behind is removed", m->rec.id);
-		if (remove_leftover(m, err) < 0 ||
-			request_claim(data_fd, m->rec.id, m->engine->lock_timeout_ms, &m->dir_fd,
-				err) < 0)
+	if (r < 0)
+		return -1;
+	if (r == 0) {
+		/* A delete that died may have taken the record, and left files of the container. */
+		int empty = request_is_empty(m->dir_fd, err);
+		if (empty < 0)
 			return -1;
 		m->ours = true;
-		return 0;
+		return empty ? 0 : replace_leftover(m, data_fd, err);
 	}
+	if (!other.committed)
+		return replace_leftover(m, data_fd, err);
 	if (!str_eq(other.request_digest, m->rec.request_digest)) {
 		err_set(err, ERR_EXISTS, m->rec.name,
 			"another request has made a container of this name: %.12s", other.id);
@@ -203,6 +223,25 @@ static int stage_reserve(struct making *m, struct err *err)
 	return m->folder ? 0 : -1;
 }
 
+/* The record names them, so that they stay as long as the container. What isn't there is an error
+ * of the mount's. */
+static int find_volume_images(struct making *m, struct err *err)
+{
+	struct ctr_cri_record *r = &m->rec;
+
+	r->volume_image_ids = arena_array(m->arena, m->config->n_mounts, sizeof(char *));
+	if (!r->volume_image_ids)
+		return err_nomem(err);
+	for (size_t i = 0; i < m->config->n_mounts; i++) {
+		const struct cri_image_spec *image = m->config->mounts[i].image;
+		struct ctr_image_record found;
+		struct err missing = ERR_INIT;
+		if (image && image_find(&m->images, image->image, m->arena, &found, &missing) == 0)
+			r->volume_image_ids[r->n_volume_image_ids++] = found.id;
+	}
+	return 0;
+}
+
 static int stage_image(struct making *m, struct err *err)
 {
 	const struct cri_image_spec *image = m->config->image;
@@ -215,7 +254,7 @@ static int stage_image(struct making *m, struct err *err)
 	if (image_find(&m->images, image->image, m->arena, &m->image, err) < 0)
 		return err_in(err, "config.image.image");
 	m->rec.image_id = m->image.id;
-	return 0;
+	return find_volume_images(m, err);
 }
 
 /* From here on the folder says whose it is. */

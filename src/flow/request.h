@@ -69,6 +69,12 @@ int container_data(struct ctr_container *, int *ret_fd, struct err *) _must_chec
 int container_from_kept(struct ctr_container *, const char *id, struct err *) _must_check_;
 /* Reads the record, once. 1, 0 when it has none, -1. */
 int container_load_kept(struct ctr_container *, struct err *) _must_check_;
+/* Before its live record goes: from here on a create of its name makes a new one. */
+void container_doom(struct ctr_container *);
+/* Removes what there is of a container whose live record can't be read. `own_kept_fd`: its folder
+ * when the caller holds the lock of that, else FD_NONE. */
+int container_purge(
+	struct ctr_engine *, const char *id, int own_kept_fd, struct err *) _must_check_;
 /* After the backend's destroy: the monitor's end, mounts, folder. */
 int container_forget(struct ctr_container *, struct err *) _must_check_;
 /* Notes that it was started, for CRI's started_at. */

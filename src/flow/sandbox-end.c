@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/path.h"
+#include "flow/request.h"
 #include "store/requests.h"
 
 #include <fcntl.h>
@@ -13,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { KILL_TIMEOUT_MS = 10000, POLL_MS = 5 };
+enum { KILL_TIMEOUT_MS = 10000, POLL_MS = 5, ORPHAN_LOCK_MS = 50 };
 
 /* ---- its containers ---- */
 
@@ -101,6 +102,26 @@ static int stop_containers(const struct ctr_sandbox *s, const char **ids, size_t
 	return 0;
 }
 
+/* Looked at again under its lock: who has just made the folder may go on with it. */
+static int delete_orphan(
+	const struct ctr_sandbox *s, const char *id, struct arena *a, struct err *err)
+{
+	struct err why = ERR_INIT;
+	struct ctr_cri_record rec;
+	_close_ int dir = FD_NONE;
+	int r = 0;
+
+	if (request_find(s->data_fd, id, &dir, err) < 0)
+		return -1;
+	if (dir < 0 || request_load(dir, id, a, &rec, &why) != 0 ||
+		request_lock(dir, id, ORPHAN_LOCK_MS, &why) < 0)
+		return 0;
+	if (request_load(dir, id, a, &rec, &why) == 0)
+		r = request_destroy(s->data_fd, dir, id, err);
+	request_unlock(dir);
+	return r;
+}
+
 /* Folders without a record, on which nobody works: of a create or a delete that was killed. Whose
  * they were isn't known any more; nothing lives in them. */
 static int delete_orphans(const struct ctr_sandbox *s, struct arena *a, struct err *err)
@@ -110,19 +131,9 @@ static int delete_orphans(const struct ctr_sandbox *s, struct arena *a, struct e
 
 	if (request_list(s->data_fd, a, &ids, &n, err) < 0)
 		return -1;
-	for (size_t i = 0; i < n; i++) {
-		struct err broken = ERR_INIT;
-		struct ctr_cri_record rec;
-		_close_ int dir = FD_NONE;
-		if (request_find(s->data_fd, ids[i], &dir, err) < 0)
+	for (size_t i = 0; i < n; i++)
+		if (delete_orphan(s, ids[i], a, err) < 0)
 			return -1;
-		if (dir < 0 || request_load(dir, ids[i], a, &rec, &broken) != 0 ||
-			request_is_locked(dir))
-			continue;
-		dir = fd_close(dir);
-		if (ctr_delete(s->engine, ids[i], true, err) < 0)
-			return -1;
-	}
 	return 0;
 }
 
@@ -177,8 +188,11 @@ static int end(struct ctr_sandbox *s, enum containers how, struct err *err)
 {
 	struct ctr_sandbox_record *rec = &s->rec;
 
-	if (mark_stopped(s, err) < 0 || end_containers(s, how, err) < 0 ||
-		sandbox_unmake(s, err) < 0)
+	/* On a disk that is full or read-only it still goes: its lock is ours, and what it is made
+	 * of is taken away. */
+	if (mark_stopped(s, err) < 0 && how == CONTAINERS_STOP)
+		return -1;
+	if (end_containers(s, how, err) < 0 || sandbox_unmake(s, err) < 0)
 		return -1;
 	if (!rec->complete)
 		return 0;
@@ -187,7 +201,7 @@ static int end(struct ctr_sandbox *s, enum containers how, struct err *err)
 	rec->pause_pid = 0;
 	rec->pause_start = 0;
 	rec->cgroup_made = false;
-	return sandbox_save(s->dir, rec, err);
+	return sandbox_save(s->dir, rec, err) < 0 && how == CONTAINERS_STOP ? -1 : 0;
 }
 
 /* Opens and locks it for its end, whatever its record is like. 1, 0 when there is none, -1. */

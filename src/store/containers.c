@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CONFIG_BYTES_MAX = 4 << 20, ID_MAX = 200 };
+enum { CONFIG_BYTES_MAX = 4 << 20, ID_MAX = 200, CLAIM_TIMEOUT_MS = 5000 };
 
 #define BROKEN_HINT "what is left of the container can be removed with: ctrctl delete --force %s"
 
@@ -154,31 +154,6 @@ int store_find(const struct store *s, const char *id, struct store_box *ret, str
 	return 0;
 }
 
-int store_claim(const struct store *s, const char *id, struct store_box *ret, struct err *err)
-{
-	struct store_box box = STORE_BOX_INIT;
-
-	if (store_check_id(id, err) < 0)
-		return -1;
-	if (mkdirat(s->fd, id, 0700) < 0) {
-		if (errno == EEXIST)
-			return err_set(
-				err, ERR_EXISTS, NULL, "container with given ID already exists");
-		return err_sys(err, errno, "mkdir", "folder of %s", id);
-	}
-	if (store_find(s, id, &box, err) < 0)
-		return -1;
-	/* Between the two calls a forced delete may have taken it for a left-over. */
-	if (flock(box.fd, LOCK_EX | LOCK_NB) < 0 || check_linked(&box, id, err) < 0) {
-		store_box_close(&box);
-		return err_set(err, ERR_STATE, NULL,
-			"another command removed the container while it was being made");
-	}
-	box.fresh = true;
-	*ret = box;
-	return 0;
-}
-
 /* ---- the lock ---- */
 
 /* Finds who holds an flock on the folder. The kernel knows it best: nothing is written, so nothing
@@ -249,6 +224,34 @@ int store_lock(const struct store_box *box, const char *id, unsigned timeout_ms,
 void store_unlock(const struct store_box *box)
 {
 	flock(box->fd, LOCK_UN);
+}
+
+int store_claim(const struct store *s, const char *id, struct store_box *ret, struct err *err)
+{
+	struct store_box box = STORE_BOX_INIT;
+
+	if (store_check_id(id, err) < 0)
+		return -1;
+	if (mkdirat(s->fd, id, 0700) < 0) {
+		if (errno == EEXIST)
+			return err_set(
+				err, ERR_EXISTS, NULL, "container with given ID already exists");
+		return err_sys(err, errno, "mkdir", "folder of %s", id);
+	}
+	if (store_find(s, id, &box, err) < 0)
+		return -1;
+	/* Between the two calls somebody may have looked whether it is locked, or a forced delete
+	 * may have taken it for a left-over. */
+	if (store_lock(&box, id, CLAIM_TIMEOUT_MS, err) < 0) {
+		store_box_close(&box);
+		return err->code != ERR_NOT_FOUND
+			       ? -1
+			       : err_set(err, ERR_STATE, NULL,
+					 "another command removed the container while it was being made");
+	}
+	box.fresh = true;
+	*ret = box;
+	return 0;
 }
 
 int store_is_locked(const struct store_box *box)

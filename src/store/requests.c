@@ -2,6 +2,7 @@
 #include "store/requests.h"
 
 #include "base/json.h"
+#include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
 
@@ -12,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { RECORD_BYTES_MAX = 20 << 20, PAUSE_NS_MAX = 20000000 };
+enum { RECORD_BYTES_MAX = 20 << 20, PAUSE_NS_MAX = 20000000, REMOVE_TRIES = 8 };
 
 #define FOLDER "containers"
 #define RECORD "container.json"
@@ -44,6 +45,13 @@ static const struct json_field fields[] = {
 	J_ROW_U32(struct stored, r.attempt, "attempt", 0),
 	R_STR(image, "image"),
 	R_STR(image_id, "imageId"),
+	{ .name = "volumeImageIds",
+		.kind = J_STR,
+		.flags = J_LIST,
+		.off = offsetof(struct stored, r.volume_image_ids) +
+		       J_CHECK_(struct stored, r.volume_image_ids, const char **),
+		.off_n = offsetof(struct stored, r.n_volume_image_ids),
+		.size = sizeof(const char *) },
 	R_STR(backend, "backend"),
 	R_STR(reason, "reason"),
 	R_STR(log_path, "logPath"),
@@ -68,40 +76,61 @@ static int broken(const char *id, struct err *err)
 		"what is left of the container can be removed with: ctrctl delete --force %s", id);
 }
 
+static int parse(const char *text, size_t n, const char *id, struct arena *a, struct stored *ret,
+	struct err *err)
+{
+	const struct json *root;
+
+	if (json_parse(text, n, RECORD_BYTES_MAX, a, &root, err) < 0 ||
+		json_bind(root, fields, ret, JSON_UNKNOWN_REFUSE, a, err) < 0)
+		return -1;
+	if (ret->version != 1)
+		return err_set(err, ERR_INVALID, RECORD, "it is a record of version %u, known is 1",
+			ret->version);
+	if (!str_eq(ret->r.id, id))
+		return err_set(err, ERR_INVALID, "id", "it belongs to another container: %.200s",
+			ret->r.id);
+	return 0;
+}
+
+/* 1 read, 0 there is none, -1 */
+static int read_record(int dir, const char *name, char **ret, size_t *ret_n, struct err *err)
+{
+	if (file_read(dir, name, RECORD_BYTES_MAX, ret, ret_n, err) == 0)
+		return 1;
+	return err->code == ERR_NOT_FOUND ? 0 : -1;
+}
+
 int request_load(
 	int dir, const char *id, struct arena *a, struct ctr_cri_record *ret, struct err *err)
 {
+	struct err why = ERR_INIT;
 	_free_ char *text = NULL;
-	const struct json *root;
 	struct stored s = { 0 };
-	size_t n = 0;
-
 	bool committed = true;
+	size_t n = 0;
+	int r = read_record(dir, RECORD, &text, &n, &why);
 
-	if (file_read(dir, RECORD, RECORD_BYTES_MAX, &text, &n, err) < 0) {
+	if (r == 0) {
 		committed = false;
-		if (err->code == ERR_NOT_FOUND &&
-			file_read(dir, INTENT, RECORD_BYTES_MAX, &text, &n, err) < 0 &&
-			err->code == ERR_NOT_FOUND)
-			return 0;
-		if (!text)
-			return broken(id, err);
+		r = read_record(dir, INTENT, &text, &n, &why);
 	}
-	if (json_parse(text, n, RECORD_BYTES_MAX, a, &root, err) < 0 ||
-		json_bind(root, fields, &s, JSON_UNKNOWN_REFUSE, a, err) < 0)
-		return broken(id, err);
-	if (s.version != 1) {
-		err_set(err, ERR_INVALID, RECORD, "it is a record of version %u, known is 1",
-			s.version);
-		return broken(id, err);
+	if (r == 0) { /* committed between the two looks? */
+		committed = true;
+		r = read_record(dir, RECORD, &text, &n, &why);
 	}
-	if (!str_eq(s.r.id, id)) {
-		err_set(err, ERR_INVALID, "id", "it belongs to another container: %.200s", s.r.id);
-		return broken(id, err);
+	if (r == 0)
+		return 0;
+	if (r == 1 && parse(text, n, id, a, &s, &why) == 0) {
+		*ret = s.r;
+		ret->committed = committed;
+		return 1;
 	}
-	*ret = s.r;
-	ret->committed = committed;
-	return 1;
+	/* Who writes an intent and dies over it has done nothing else yet. */
+	if (r == 1 && !committed)
+		return 0;
+	*err = why;
+	return broken(id, err);
 }
 
 int request_save(int dir, const struct ctr_cri_record *r, struct err *err)
@@ -129,6 +158,32 @@ int request_commit(int dir, const char *id, struct err *err)
 		return 0;
 	err_sys(err, errno, "rename", RECORD);
 	return err_in(err, "record of %s:", id);
+}
+
+void request_doom(int dir)
+{
+	if (renameat(dir, RECORD, dir, INTENT) < 0 && errno != ENOENT)
+		log_debug("the record stays: %s", strerror(errno));
+}
+
+int request_is_empty(int dir, struct err *err)
+{
+	_closedir_ DIR *d = NULL;
+	struct dirent *e;
+	int fd = openat(dir, ".", dir_flags);
+
+	if (fd < 0)
+		return err_sys(err, errno, "open", "folder of a container");
+	d = fdopendir(fd);
+	if (!d) {
+		fd_close(fd);
+		return err_nomem(err);
+	}
+	while ((errno = 0, e = readdir(d))) {
+		if (!str_eq(e->d_name, ".") && !str_eq(e->d_name, ".."))
+			return 0;
+	}
+	return errno ? err_sys(err, errno, "readdir", "folder of a container") : 1;
 }
 
 /* ---- the folder ---- */
@@ -230,16 +285,21 @@ int request_claim(int data_fd, const char *id, unsigned timeout_ms, int *ret_dir
 	/* Who removes it holds the lock: what was waited for may be gone then. */
 	while (r == 0) {
 		dir = fd_close(dir);
-		if (mkdirat(top, id, 0700) < 0 && errno != EEXIST)
+		bool made = mkdirat(top, id, 0700) == 0;
+		if (!made && errno != EEXIST)
 			return err_sys(err, errno, "mkdir", "folder of %s", id);
 		dir = openat(top, id, dir_flags);
 		if (dir < 0 && errno == ENOENT)
 			continue;
 		if (dir < 0)
-			return err_sys(err, errno, "open", "folder of %s", id);
-		r = wait_for_lock(dir, id, timeout_ms, err);
-		if (r < 0)
+			err_sys(err, errno, "open", "folder of %s", id);
+		r = dir < 0 ? -1 : wait_for_lock(dir, id, timeout_ms, err);
+		if (r < 0) {
+			/* Fails where somebody has come in between and put something in. */
+			if (made)
+				unlinkat(top, id, AT_REMOVEDIR);
 			return -1;
+		}
 	}
 	*ret_dir = fd_take(&dir);
 	return 0;
@@ -249,9 +309,18 @@ int request_remove(int data_fd, const char *id, struct err *err)
 {
 	_close_ int top = open_top(data_fd, false);
 
-	if (top < 0 || !is_id(id))
+	if (top < 0)
+		return errno == ENOENT ? 0 : err_sys(err, errno, "open", "folder of containers");
+	if (!is_id(id))
 		return 0;
-	return path_remove_tree(top, id, err);
+	/* A monitor that isn't known, of a container whose record was lost, may write its last. */
+	for (int i = 0; i < REMOVE_TRIES; i++) {
+		if (path_remove_tree(top, id, err) == 0)
+			return 0;
+		if (err->os != ENOTEMPTY)
+			return -1;
+	}
+	return -1;
 }
 
 /* ---- all of them ---- */

@@ -33,7 +33,8 @@ void request_unlock(int dir);
 /* 1 when another process holds the lock: it is being made or removed. Not for one's own. */
 int request_is_locked(int dir);
 
-/* The record. 1, 0 when there is none yet, -1 (ERR_INVALID: broken). All of it in the arena. */
+/* The record. 1, 0 when there is none yet (nor a whole intent), -1 (ERR_INVALID: broken). All of it
+ * in the arena. */
 int request_load(int dir, const char *id, struct arena *, struct ctr_cri_record *ret,
 	struct err *) _must_check_;
 /* Written once, as the intent (intent.json); committing renames it. Neither is synced: after a
@@ -41,6 +42,10 @@ int request_load(int dir, const char *id, struct arena *, struct ctr_cri_record 
  */
 int request_save(int dir, const struct ctr_cri_record *, struct err *) _must_check_;
 int request_commit(int dir, const char *id, struct err *) _must_check_;
+/* Takes the commit back: what is being removed. Nothing can be done where that isn't possible. */
+void request_doom(int dir);
+/* 1 when the folder holds nothing, 0, -1. */
+int request_is_empty(int dir, struct err *) _must_check_;
 
 /* Removes the folder; mounts in it are the caller's to undo first. Absent is success. */
 int request_remove(int data_fd, const char *id, struct err *) _must_check_;
