@@ -40,6 +40,19 @@ static void write_exit(struct json_writer *w, const struct ctr_exit *e)
 	write_text(w, "finishedAt", e->finished);
 }
 
+static void write_map(struct json_writer *w, const char *key, const struct ctr_map_str *m)
+{
+	if (!m->n)
+		return;
+	json_w_key(w, key);
+	json_w_object(w);
+	for (size_t i = 0; i < m->n; i++) {
+		json_w_key(w, m->items[i].key);
+		json_w_str(w, m->items[i].value);
+	}
+	json_w_object_end(w);
+}
+
 /* What is kept of a container made from a request. */
 static int write_kept(struct json_writer *w, struct ctr_container *k, struct err *err)
 {
@@ -63,6 +76,8 @@ static int write_kept(struct json_writer *w, struct ctr_container *k, struct err
 	write_text(w, "backend", r->backend);
 	write_text(w, "backendReason", r->reason);
 	write_text(w, "logPath", r->log_path);
+	write_map(w, "labels", &r->labels);
+	write_map(w, "annotations", &r->annotations);
 	write_text(w, "monitor", ctr_container_monitor(k));
 	write_text(w, "startedAt", ctr_container_started(k));
 	if (ended)
@@ -89,15 +104,7 @@ static void write_state(struct json_writer *w, const struct ctr_record *r, enum 
 		json_w_key(w, texts[i].key);
 		json_w_str(w, texts[i].value ? texts[i].value : "");
 	}
-	if (r->annotations.n) {
-		json_w_key(w, "annotations");
-		json_w_object(w);
-		for (size_t i = 0; i < r->annotations.n; i++) {
-			json_w_key(w, r->annotations.items[i].key);
-			json_w_str(w, r->annotations.items[i].value);
-		}
-		json_w_object_end(w);
-	}
+	write_map(w, "annotations", &r->annotations);
 	json_w_key(w, "owner");
 	json_w_str(w, r->owner ? r->owner : "");
 }

@@ -4,6 +4,7 @@
 #include "flow/facts-look.h"
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/path.h"
 #include "model/seccomp-default.h"
 
@@ -141,26 +142,58 @@ int facts_has_profile(const char *list, const char *name)
 	return 0;
 }
 
+/* 1 loaded, 0 not, -1 with err when the kernel's list can't be read. */
+static int is_loaded(const char *name, struct err *err)
+{
+	_free_ char *list = NULL;
+	size_t n;
+
+	if (file_read(AT_FDCWD, APPARMOR_PROFILES, PROFILES_MAX, &list, &n, err) < 0)
+		return -1;
+	return facts_has_profile(list, name);
+}
+
+static bool is_own_want(const struct err *err)
+{
+	return err->os == ENOMEM || err->os == EMFILE || err->os == ENFILE;
+}
+
 static int look_at_apparmor(
 	struct facts_look *l, const struct ref *ref, const char *hint, struct err *err)
 {
-	_free_ char *list = NULL;
 	struct err why = ERR_INIT;
-	size_t n;
+	int r = is_loaded(ref->text, &why);
 
-	if (file_read(AT_FDCWD, APPARMOR_PROFILES, PROFILES_MAX, &list, &n, &why) < 0) {
-		if (why.os == ENOMEM || why.os == EMFILE || why.os == ENFILE) {
-			*err = why;
-			return -1;
-		}
+	if (r < 0 && is_own_want(&why)) {
+		*err = why;
+		return -1;
+	}
+	if (r < 0)
 		ctr_fault_add(l->faults, ERR_STATE, ref->field,
 			"nobody can tell whether \"%.100s\" is loaded: " APPARMOR_PROFILES
 			" can't be read",
 			ref->text);
-	} else if (!facts_has_profile(list, ref->text)) {
+	else if (r == 0)
 		ctr_fault_add(l->faults, ERR_STATE, ref->field,
 			"the AppArmor profile \"%.150s\" isn't loaded%s", ref->text, hint);
+	return 0;
+}
+
+/* Neither request nor settings ask for a profile: the built-in default is used where it is loaded,
+ * and where it isn't nothing is weaker than asked for. */
+static int look_for_unasked_apparmor(struct facts_look *l, struct err *err)
+{
+	struct err why = ERR_INIT;
+	int r = is_loaded(SETTINGS_APPARMOR, &why);
+
+	if (r < 0 && is_own_want(&why)) {
+		*err = why;
+		return -1;
 	}
+	l->facts->no_apparmor_default = r != 1;
+	if (r != 1)
+		log_debug("no AppArmor profile: none is asked for, and " SETTINGS_APPARMOR
+			  " isn't loaded");
 	return 0;
 }
 
@@ -168,16 +201,22 @@ static int look_at_apparmor(
  * the program is executed; here it can be told what to do. */
 static int look_at_default_apparmor(struct facts_look *l, struct err *err)
 {
-	const struct ref ref = { l->in->settings->apparmor_profile, FACTS_SECURITY "apparmor" };
 	const struct cri_security_profile *message = l->sec->apparmor;
+	const char *text = l->sec->apparmor_profile;
+	const struct ref ref = { l->in->settings->apparmor_profile,
+		message || !text ? FACTS_SECURITY "apparmor" : FACTS_SECURITY "apparmor_profile" };
 
 	if (!ref.text || !*ref.text)
 		return 0;
 	if (message ? message->profile_type != CRI_PROFILE_RUNTIME_DEFAULT
-		    : str_eq(l->sec->apparmor_profile, "unconfined"))
+		    : str_eq(text, "unconfined"))
 		return 0;
+	if (!message && !(text && *text) && str_eq(ref.text, SETTINGS_APPARMOR))
+		return look_for_unasked_apparmor(l, err);
 	return look_at_apparmor(l, &ref,
-		": load it with apparmor_parser, or name another in defaults.apparmorProfile of the settings",
+		str_eq(ref.text, SETTINGS_APPARMOR)
+			? ": load it with apparmor_parser from share/ctrctl/apparmor, or name another in defaults.apparmorProfile of the settings"
+			: ": load it with apparmor_parser, or name another in defaults.apparmorProfile of the settings",
 		err);
 }
 

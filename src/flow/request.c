@@ -525,6 +525,9 @@ static int write_plan(struct making *m, struct str *out, struct err *err)
 	str_printf(out, "container %s %s\nsandbox %s%s\nimage id %s, %zu layer%s\n", m->rec.id,
 		m->rec.name, m->sandbox->id, m->imagined ? " (not there: as it would be made)" : "",
 		m->image.id, m->image.n_layers, m->image.n_layers == 1 ? "" : "s");
+	if (m->facts.no_apparmor_default)
+		str_printf(out, "no AppArmor profile: none is asked for, and %s isn't loaded\n",
+			SETTINGS_APPARMOR);
 	str_printf(out, "bundle %s\n\nconfig.json\n", bundle);
 	spec_write(m->spec, out);
 	if (backend->check(&in, err) < 0 ||

@@ -104,7 +104,7 @@ static void add_apparmor(struct spec_build *b)
 	}
 	if (p.given && p.type == CRI_PROFILE_LOCALHOST)
 		b->spec->process->apparmor_profile = p.ref;
-	else if (standard && *standard)
+	else if (standard && *standard && (p.given || !b->in->facts->no_apparmor_default))
 		b->spec->process->apparmor_profile = standard;
 	else if (p.given)
 		ctr_fault_add(b->faults, ERR_STATE, p.field,

@@ -54,6 +54,8 @@ struct spec_facts {
 	const char *const *host_caps; /* "CAP_...": what ctrctl itself may give */
 	size_t n_host_caps;
 	bool apparmor, selinux;            /* enabled on this host */
+	bool no_apparmor_default;          /* nothing asks for a profile, and the default one isn't
+					      loaded: none */
 	const char *hostname;              /* of the host */
 	const struct oci_seccomp *seccomp; /* the parsed localhost profile, or NULL */
 	const char *target_pid_ns; /* namespace_options.pid TARGET: path of that container's */

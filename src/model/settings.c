@@ -253,7 +253,7 @@ static int init(struct file *f, struct arena *a, struct err *err)
 			.seccomp_dirs = copy_names(
 				builtin_seccomp_dirs, ARRAY_SIZE(builtin_seccomp_dirs), a),
 			.n_seccomp_dirs = ARRAY_SIZE(builtin_seccomp_dirs),
-			.apparmor_profile = "ctrctl-default",
+			.apparmor_profile = SETTINGS_APPARMOR,
 			.log_max_files = LOG_FILES,
 		},
 	};

@@ -6,7 +6,8 @@
 #include "base/arena.h"
 #include "ctrctl/map.h"
 
-#define SETTINGS_PATH "/etc/ctrctl/config.json"
+#define SETTINGS_PATH     "/etc/ctrctl/config.json"
+#define SETTINGS_APPARMOR "ctrctl-default" /* data/apparmor/ctrctl-default */
 enum { SETTINGS_BYTES_MAX = 1 << 20, SETTINGS_LOG_FILES_MAX = 100 };
 
 /* One line of the routing table: the first whose pattern matches decides. */
@@ -31,7 +32,7 @@ struct settings {
 	const char **seccomp_dirs;    /* "defaults.seccompProfileDirs": where a localhost_ref may
 					 lie; /var/lib/kubelet/seccomp, /etc/ctrctl/seccomp */
 	size_t n_seccomp_dirs;
-	const char *apparmor_profile; /* "defaults.apparmorProfile", "ctrctl-default" */
+	const char *apparmor_profile; /* "defaults.apparmorProfile", SETTINGS_APPARMOR */
 	const char **annotations;     /* "defaults.annotations": exact keys that may reach
 					 config.json */
 	size_t n_annotations;

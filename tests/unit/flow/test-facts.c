@@ -770,10 +770,25 @@ Test(facts, ask_apparmor_whether_a_profile_is_loaded)
 	gathers();
 	settings.apparmor_profile = "ctrctl-default";
 	cr_assert_str_eq(refused(),
-		"config.linux.security_context.apparmor: the AppArmor profile \"ctrctl-default\" isn't loaded: "
-		"load it with apparmor_parser, or name another in defaults.apparmorProfile of the settings");
+		"config.linux.security_context.apparmor_profile: the AppArmor profile \"ctrctl-default\" isn't loaded: "
+		"load it with apparmor_parser from share/ctrctl/apparmor, or name another in defaults.apparmorProfile of the settings");
+	settings.apparmor_profile = "mine"; /* the operator asks for it, whatever a request says */
 	sec.apparmor_profile = NULL;
-	refused();
+	cr_assert_str_eq(refused(),
+		"config.linux.security_context.apparmor: the AppArmor profile \"mine\" isn't loaded: "
+		"load it with apparmor_parser, or name another in defaults.apparmorProfile of the settings");
+	settings.apparmor_profile = "ctrctl-default";
+	gathers(); /* nobody asks */
+	cr_assert(got.no_apparmor_default);
+	sec.apparmor_profile = "";
+	gathers();
+	cr_assert(got.no_apparmor_default);
+	cr_assert_eq(
+		file_replace(profiles, "profiles", "ctrctl-default (enforce)\n", 25, 0600, &err),
+		0);
+	gathers();
+	cr_assert_not(got.no_apparmor_default);
+	cr_assert_eq(file_replace(profiles, "profiles", "x (kill)\n", 9, 0600, &err), 0);
 	sec.apparmor_profile = "unconfined";
 	gathers();
 	sec.apparmor_profile = NULL;

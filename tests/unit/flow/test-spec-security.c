@@ -240,6 +240,29 @@ Test(spec_security, apparmor_is_the_default_profile_where_the_host_has_it)
 	}
 }
 
+Test(spec_security, apparmor_is_none_where_nobody_asks_and_the_default_is_not_loaded)
+{
+	static const struct {
+		const char *security, *profile;
+	} rows[] = {
+		{ "", NULL },
+		{ "'apparmor_profile': ''", NULL },
+		{ "'apparmor': {}", "ctrctl-default" },
+		{ "'apparmor_profile': 'runtime/default'", "ctrctl-default" },
+		{ "'apparmor': {'profile_type': 2, 'localhost_ref': 'mine'}", "mine" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_built_ struct built b;
+		_free_ char *config = strf("'linux': {'security_context': {%s}}", rows[i].security);
+		built_members(&b, config, "");
+		b.c.facts.apparmor = b.c.facts.no_apparmor_default = true;
+		const char *is = built_spec(&b)->process->apparmor_profile;
+		cr_assert(
+			rows[i].profile ? str_eq(is, rows[i].profile) : !is, "case %zu: %s", i, is);
+	}
+}
+
 Test(spec_security, apparmor_is_none_where_the_host_has_none)
 {
 	_built_ struct built b;
