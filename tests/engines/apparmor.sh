@@ -122,10 +122,43 @@ an_unknown_profile_is_refused_and_nothing_runs() {
 	nothing_left
 }
 
+the_default_profile_denies_mounts_and_writes_to_proc_and_sys() {
+	apparmor_parser -r "$SOURCE/data/apparmor/ctrctl-default"
+	bundle 'process.apparmorProfile="ctrctl-default"' linux.readonlyPaths= linux.maskedPaths=
+	capabilities SYS_ADMIN SYS_RESOURCE
+	script 'cat /proc/self/attr/current
+		mount -t tmpfs tmpfs /tmp 2>/dev/null || echo no mount
+		umount /dev/shm 2>/dev/null || echo no umount
+		(echo x >/proc/sys/kernel/domainname) 2>/dev/null || echo no write to /proc/sys
+		sleep 1000 &
+		kill $! && echo a signal
+		echo 1 >/proc/self/oom_score_adj && echo a write to its own'
+	same 'ctrctl-default (enforce)
+no mount
+no umount
+no write to /proc/sys
+a signal
+a write to its own' "$(run 2>/dev/null)"
+	edit process.apparmorProfile=
+	same 'unconfined
+a signal
+a write to its own' "$(run 2>/dev/null)"
+}
+
+requests_get_the_default_profile_once_it_is_loaded() {
+	apparmor_parser -r "$SOURCE/data/apparmor/ctrctl-default"
+	"$SOURCE/tests/kernel/examples.py" example_01_minimal example_03_restricted_nonroot \
+		example_05_privileged_node_debug >out 2>&1 || fail "$(cat out)"
+	same 3 "$(grep -c '^ok' out)"
+	apparmor_parser -R "$SOURCE/data/apparmor/ctrctl-default"
+}
+
 tap_run a_profile_is_enforced exec_is_under_the_same_profile without_a_profile_a_container_is_unconfined \
 	it_is_enforced_with_and_without_new_privileges it_is_enforced_for_another_user_without_capabilities \
 	it_is_enforced_in_a_user_namespace it_is_enforced_where_proc_is_not_mounted \
 	exec_can_be_under_another_profile exec_under_an_unknown_profile_is_refused unconfined_can_be_asked_for \
-	an_unknown_profile_is_refused_and_nothing_runs
+	an_unknown_profile_is_refused_and_nothing_runs \
+	the_default_profile_denies_mounts_and_writes_to_proc_and_sys \
+	requests_get_the_default_profile_once_it_is_loaded
 apparmor_parser -R <<<"profile $profile {} profile $other {}"
 tap_done
