@@ -124,12 +124,15 @@ an_unknown_profile_is_refused_and_nothing_runs() {
 
 the_default_profile_denies_mounts_and_writes_to_proc_and_sys() {
 	apparmor_parser -r "$SOURCE/data/apparmor/ctrctl-default"
-	bundle 'process.apparmorProfile="ctrctl-default"' linux.readonlyPaths= linux.maskedPaths=
+	bundle 'process.apparmorProfile="ctrctl-default"' linux.readonlyPaths= linux.maskedPaths= \
+		'mounts.5.options=["rw"]' 'mounts.6.options=["rw"]'
 	capabilities SYS_ADMIN SYS_RESOURCE
 	script 'cat /proc/self/attr/current
 		mount -t tmpfs tmpfs /tmp 2>/dev/null || echo no mount
 		umount /dev/shm 2>/dev/null || echo no umount
 		(echo x >/proc/sys/kernel/domainname) 2>/dev/null || echo no write to /proc/sys
+		(: >/sys/kernel/mm/transparent_hugepage/enabled) 2>/dev/null || echo no write to /sys
+		mkdir /sys/fs/cgroup/below && rmdir /sys/fs/cgroup/below && echo a cgroup of its own
 		sleep 1000 &
 		kill $! && echo a signal
 		echo 1 >/proc/self/oom_score_adj && echo a write to its own'
@@ -137,10 +140,13 @@ the_default_profile_denies_mounts_and_writes_to_proc_and_sys() {
 no mount
 no umount
 no write to /proc/sys
+no write to /sys
+a cgroup of its own
 a signal
 a write to its own' "$(run 2>/dev/null)"
 	edit process.apparmorProfile=
 	same 'unconfined
+a cgroup of its own
 a signal
 a write to its own' "$(run 2>/dev/null)"
 }
