@@ -374,6 +374,9 @@ def the_rows(box, name, look, ids=()):
 def example_01_minimal(box):
     image(box, 'docker.io/library/busybox:1.36')
     the_rows(box, '01-minimal', look_01)
+    told = box.call('explain', write(box, local(box, '01-minimal', {}), 'req.json')).ok().out
+    same(APPARMOR and not PROFILE, 'no AppArmor profile: none is asked for' in told, 'told of no profile')
+    same(PROFILE, '"apparmorProfile": "ctrctl-default"' in told, 'profile in config.json')
 
 
 def example_02_web_server_logged(box):
