@@ -40,11 +40,12 @@ static void setup(void)
 
 static void teardown(void)
 {
+	_close_ int tmp = open("/tmp", O_PATH | O_CLOEXEC);
 	struct err e = ERR_INIT;
 
 	fd_close(store.fd);
 	arena_free(arena);
-	cr_assert_eq(path_remove_tree(AT_FDCWD, dir, &e), 0);
+	cr_assert_eq(path_remove_tree(tmp, strrchr(dir, '/') + 1, &e), 0);
 }
 
 TestSuite(image_store, .init = setup, .fini = teardown);
