@@ -39,7 +39,7 @@ static int in_place(int *fd, const struct stat *st, int temp_fd, struct err *err
 {
 	unsigned char head[SPOOL_MAGIC];
 	ssize_t n = S_ISREG(st->st_mode) ? pread(*fd, head, sizeof(head), 0) : 0;
-	int copy;
+	int copy = FD_NONE;
 
 	if (n < 0)
 		return err_sys(err, errno, "read", "archive");
@@ -89,7 +89,7 @@ int source_open(const char *path, int temp_fd, struct arena *a, struct source *r
 	s.folder = S_ISDIR(st.st_mode);
 	/* Standard input may be in the middle of a file: a copy begins where it is. */
 	if (str_eq(path, "-") && S_ISREG(st.st_mode)) {
-		int copy;
+		int copy = FD_NONE;
 		if (spool_to_temp(s.fd, temp_fd, &copy, err) < 0)
 			return -1;
 		fd_close(s.fd);

@@ -18,8 +18,8 @@ def tree(*folders):
     return seen
 
 
-def containers(box):
-    return box.call('list', '-q').ok().out.split()
+def containers(b):
+    return b.call('list', '-q').ok().out.split()
 
 
 # -- from request to container -----------------------------------------------------------------------------
