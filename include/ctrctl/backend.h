@@ -10,7 +10,15 @@
 
 #include <sys/types.h>
 
-enum ctr_status { CTR_CREATING, CTR_CREATED, CTR_RUNNING, CTR_PAUSED, CTR_STOPPED, CTR_STATUS_N };
+enum ctr_status {
+	CTR_CREATING,
+	CTR_CREATED,
+	CTR_RUNNING,
+	CTR_PAUSED,
+	CTR_STOPPED,
+	CTR_UNKNOWN, /* of a remote container whose server doesn't answer; in lists only */
+	CTR_STATUS_N
+};
 const char *ctr_status_name(
 	int status); /* "creating", ... (runtime-spec: state.status; "paused" as runc) */
 
@@ -21,7 +29,7 @@ enum ctr_cgroup_manager { CTR_CGROUP_CGROUPFS, CTR_CGROUP_DISABLED, CTR_CGROUP_M
 struct ctr_record {
 	const char *id;
 	const char *oci_version;
-	const char *backend; /* "native" */
+	const char *backend; /* "native", "proxmox" */
 	const char *bundle;  /* absolute */
 	const char *rootfs;  /* absolute */
 	const char *created; /* RFC 3339, nanoseconds, UTC */
@@ -44,6 +52,13 @@ struct ctr_record {
 	bool from_request;      /* more of it is in the data folder */
 	int32_t monitor_pid;    /* who waits for init's end; 0: nobody of ours */
 	uint64_t monitor_start; /* guards against a reused pid */
+	/* -- of a container that lives elsewhere -- */
+	const char *guest; /* what the server knows it by: the VMID in digits; NULL: none chosen */
+	const char *image_id; /* "sha256:...": stands for what the server made it from; or NULL */
+	const char **waived;  /* what was asked for and isn't given, by the names of the
+				configuration's waivers */
+	size_t n_waived;
+	struct ctr_context *context; /* of its backend, NULL without one; not stored */
 };
 
 /* How the process is tied to the caller. All fds are borrowed. */
@@ -61,10 +76,29 @@ struct ctr_attach {
 		.console_socket = -1, .pidfd_socket = -1 \
 	}
 
+/* What a backend keeps from its first use until the engine is closed: configuration, connections.
+ */
+struct ctr_context;
+struct settings;
+struct ctr_setup {
+	const struct settings *settings; /* outlives the context */
+	int credential_fd; /* where a remote backend's secret is read from instead of the
+			      configured file; FD_NONE (<0): the file. Borrowed */
+};
+
 /* What a backend needs to make a container. Everything is borrowed for the call. */
 struct ctr_input {
-	const char *id, *bundle;
-	const struct oci_spec *spec; /* checked */
+	const char *id;
+	struct ctr_context *context; /* NULL without one */
+	/* From a bundle: the spec, checked. NULL for a remote backend's container from a request:
+	 * then config and sandbox. */
+	const char *bundle;
+	const struct oci_spec *spec;
+	const struct cri_container_config *config;
+	const struct ctr_sandbox_record *sandbox;
+	bool sandbox_remote; /* the pod was made for this backend: it has no namespaces to share */
+	const char *image;   /* as the user wrote it, what routing went by; NULL: unknown */
+	struct ctr_faults *faults; /* check() puts all that is wrong there, if it isn't NULL */
 	struct ctr_attach attach;
 	int dir_fd;   /* the record's folder (0700): the backend may keep files of its own there */
 	int cache_fd; /* <root>/.cache (0700), or -1 */
@@ -97,6 +131,59 @@ struct ctr_save {
 	void *arg;
 };
 
+/* How a container ended. */
+enum ctr_exit_reason {
+	CTR_EXIT_COMPLETED,
+	CTR_EXIT_ERROR,
+	CTR_EXIT_OOM_KILLED,
+	CTR_EXIT_UNKNOWN,
+	CTR_EXIT_REASON_N
+};
+const char *ctr_exit_reason_name(int); /* "Completed", "Error", "OOMKilled", "Unknown" */
+
+struct ctr_exit {
+	int32_t code;   /* 0 to 255; 128 + signal; 255 when unknown */
+	int32_t signal; /* 0: none */
+	bool oom_killed;
+	int reason;           /* enum ctr_exit_reason */
+	const char *finished; /* RFC 3339; NULL: unknown */
+};
+
+/* What a container uses now. What isn't known is UINT64_MAX. */
+struct ctr_stats {
+	uint64_t cpu_ns;                     /* used since its start */
+	uint64_t cpu_permille;               /* of one CPU at present; what a server tells */
+	uint64_t memory_bytes, memory_limit; /* limit 0: none */
+	uint64_t swap_bytes;
+	uint64_t pids, pids_limit;
+	uint64_t net_rx_bytes, net_tx_bytes, disk_read_bytes, disk_written_bytes;
+	uint64_t uptime_s;
+};
+
+/* One line of a diagnosis. */
+enum ctr_finding { CTR_FOUND_OK, CTR_FOUND_WARNING, CTR_FOUND_MISSING, CTR_FINDING_N };
+struct ctr_report {
+	/* what: "token", "privileges on /vms"; text: what was found; hint: how to mend it, or NULL
+	 */
+	void (*fn)(
+		void *arg, enum ctr_finding, const char *what, const char *text, const char *hint);
+	void *arg;
+};
+
+/* A remote backend's containers seen all at once. */
+struct ctr_seen {
+	enum ctr_status status;
+	const char *place; /* "pve1/104", or NULL */
+};
+struct ctr_survey {
+	struct ctr_seen *seen;     /* one per record that was given */
+	struct ctr_record *strays; /* ours by their marks, but nothing on record: they can be listed
+				      and deleted */
+	struct ctr_seen *strays_seen;
+	size_t n_strays;
+	unsigned max_age_s; /* so old may the server's answer be */
+};
+
 /* A pod's sandbox as the backend makes it; see ctrctl/sandbox.h. */
 struct ctr_sandbox_record;
 struct ctr_sandbox_save {
@@ -106,6 +193,15 @@ struct ctr_sandbox_save {
 
 struct ctr_backend {
 	const char *name;
+	/* Its containers live on a server, not in this kernel: their records are kept in
+	 * <data>/guests, synced, and outlive reboots; they are made from requests without a bundle,
+	 * and have no monitor. */
+	bool remote;
+	unsigned poll_ms; /* how often its status may be asked for; 0: cheap */
+	/* Optional, once per engine, before anything else is called. It may not talk to a server
+	 * yet. close accepts NULL. */
+	struct ctr_context *(*open)(const struct ctr_setup *, struct err *);
+	void (*close)(struct ctr_context *);
 	/* Usable here? 1 yes, 0 no (why_not says it), -1 failed. */
 	int (*probe)(struct err *why_not);
 	/* Can it do all that the spec asks? Touches nothing. Warnings are logged. */
@@ -118,7 +214,7 @@ struct ctr_backend {
 	int (*start)(const struct ctr_record *, int dir_fd, const struct oci_spec *,
 		struct ctr_trace *, struct err *);
 	/* ERR_STATE when there is nothing to signal. all: every process of the container. */
-	int (*signal)(const struct ctr_record *, int signo, bool all, struct err *);
+	int (*signal)(const struct ctr_record *, int dir_fd, int signo, bool all, struct err *);
 	int (*status)(const struct ctr_record *, int dir_fd, enum ctr_status *ret, struct err *);
 	/* Removes what create made, but for the record itself; kills what lives. Safe on half-made
 	 * containers, and twice. */
@@ -130,12 +226,29 @@ struct ctr_backend {
 		const struct ctr_record *, const struct ctr_exec *, pid_t *ret_pid, struct err *);
 	int (*pause)(const struct ctr_record *, struct err *);
 	int (*resume)(const struct ctr_record *, struct err *);
-	int (*update)(const struct ctr_record *, const struct oci_resources *, struct err *);
+	int (*update)(
+		const struct ctr_record *, int dir_fd, const struct oci_resources *, struct err *);
 	int (*pids)(const struct ctr_record *, pid_t **ret, size_t *ret_n, struct err *);
 	/* The folder of its cgroup, where memory.events is; *ret_fd is FD_NONE when it has none. */
 	int (*open_cgroup)(const struct ctr_record *, int *ret_fd, struct err *);
 	/* What create would do, as text: sources, spawn, steps. */
 	int (*explain)(const struct ctr_input *, char **ret_text, struct err *);
+	/* Orderly end within grace_ms, then by force; returns when it has ended. Without it flow
+	 * sends signals and waits. */
+	int (*stop)(const struct ctr_record *, int dir_fd, int grace_ms, struct err *);
+	/* Of a stopped one: how it ended, as far as can be known. `finished` lives in the arena of
+	 * context. */
+	int (*ended)(const struct ctr_record *, int dir_fd, struct ctr_exit *ret, struct err *);
+	int (*stats)(const struct ctr_record *, int dir_fd, struct ctr_stats *ret, struct err *);
+	/* All of them at once, with one request if that can be; recs are those on record, n of
+	 * them. *ret lives as long as the context. */
+	int (*survey)(struct ctr_context *, const struct ctr_record *recs, size_t n,
+		struct ctr_survey *ret, struct err *);
+	/* A container that isn't on record, by its id: fills *ret as a stray of survey(). 1, 0, -1.
+	 */
+	int (*find)(struct ctr_context *, const char *id, struct ctr_record *ret, struct err *);
+	/* Is all there that it needs? Tells the report; -1 only when it can't even look. */
+	int (*diagnose)(struct ctr_context *, const struct ctr_report *, struct err *);
 	/* hooks that run outside of the container after it is gone (poststop): failures are logged,
 	 * never returned */
 	void (*after)(const struct ctr_record *, const struct oci_spec *);
@@ -154,5 +267,6 @@ struct ctr_backend {
 };
 
 extern const struct ctr_backend ctr_backend_native;
+extern const struct ctr_backend ctr_backend_proxmox;
 
 #endif

@@ -30,6 +30,8 @@ struct ctr_engine_options {
 		*backends;  /* NULL-terminated, the first is the default; borrowed while open */
 	int cgroup_manager; /* enum ctr_cgroup_manager, for new containers */
 	unsigned lock_timeout_ms; /* 0: 10 s */
+	const int *credential_fd; /* NULL, or an fd that a remote backend's secret is read from;
+				     borrowed while open */
 };
 
 /* Touches nothing yet: the root folder is opened (and made) by the first call that needs it. */

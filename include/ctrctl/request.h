@@ -40,23 +40,6 @@ int ctr_explain_request(struct ctr_engine *, const struct ctr_create_request *, 
 
 /* ---- what is kept of such a container ---- */
 
-enum ctr_exit_reason {
-	CTR_EXIT_COMPLETED,
-	CTR_EXIT_ERROR,
-	CTR_EXIT_OOM_KILLED,
-	CTR_EXIT_UNKNOWN,
-	CTR_EXIT_REASON_N
-};
-const char *ctr_exit_reason_name(int); /* "Completed", "Error", "OOMKilled", "Unknown" */
-
-struct ctr_exit {
-	int32_t code;   /* 0 to 255; 128 + signal; 255 when unknown */
-	int32_t signal; /* 0: none */
-	bool oom_killed;
-	int reason;           /* enum ctr_exit_reason */
-	const char *finished; /* RFC 3339; NULL: unknown */
-};
-
 /* <data>/containers/<id>/container.json: outlives reboots. */
 struct ctr_cri_record {
 	const char *id;

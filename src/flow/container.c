@@ -249,7 +249,7 @@ int ctr_container_kill(struct ctr_container *c, int signo, bool all, struct err 
 		return -1;
 	if (!here)
 		return 0;
-	if (c->backend->signal(&c->rec, signo, all, err) == 0)
+	if (c->backend->signal(&c->rec, c->box.fd, signo, all, err) == 0)
 		return 0;
 	if (err->code != ERR_STATE)
 		return -1;
@@ -281,7 +281,7 @@ int ctr_container_update(struct ctr_container *c, const struct oci_resources *re
 		return unsupported(c, "update", err);
 	if (ctr_container_lock(c, err) < 0 || allow(c, VERB_UPDATE, err) < 0)
 		return -1;
-	return c->backend->update(&c->rec, res, err);
+	return c->backend->update(&c->rec, c->box.fd, res, err);
 }
 
 int ctr_container_pids(struct ctr_container *c, pid_t **ret, size_t *ret_n, struct err *err)

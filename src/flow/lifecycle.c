@@ -46,6 +46,8 @@ int lifecycle_check(enum verb verb, enum ctr_status status, const char *id, stru
 {
 	const char *text = refusals[verb][status];
 
+	if (status == CTR_UNKNOWN)
+		return err_set(err, ERR_UNAVAILABLE, NULL, "its state can't be asked for now");
 	if (!text)
 		return 0;
 	if (verb != VERB_DELETE)

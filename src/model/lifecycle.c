@@ -7,6 +7,7 @@ static const char *const status_names[CTR_STATUS_N] = {
 	[CTR_RUNNING] = "running",
 	[CTR_PAUSED] = "paused",
 	[CTR_STOPPED] = "stopped",
+	[CTR_UNKNOWN] = "unknown",
 };
 const struct name_table ctr_status_names = { status_names, CTR_STATUS_N };
 

@@ -16,6 +16,8 @@ struct settings_route {
 	const char *backend; /* "native", "proxmox" */
 };
 
+struct settings_proxmox;
+
 struct settings {
 	/* routing */
 	struct settings_route *routes; /* with the built-in ones behind them, unless replaced */
@@ -41,6 +43,8 @@ struct settings {
 	uint64_t log_max_bytes; /* "logs.maxBytes": rotate at this size; 0: never (the default: the
 				   kubelet rotates) */
 	uint32_t log_max_files; /* "logs.maxFiles": kept beside the current one, 5 */
+	/* remote containers */
+	const struct settings_proxmox *proxmox; /* NULL: not configured; model/settings-proxmox.h */
 };
 
 /* Reads a file. path NULL: SETTINGS_PATH, where absence is no failure. Everything lives in the

@@ -241,7 +241,8 @@ static int signal_all(const struct ctr_record *rec, int signo, struct err *err)
 	return cgroup_signal(&g, signo, err);
 }
 
-static int native_signal(const struct ctr_record *rec, int signo, bool all, struct err *err)
+static int native_signal(
+	const struct ctr_record *rec, int dir_fd, int signo, bool all, struct err *err)
 {
 	_close_ int pidfd = FD_NONE;
 
@@ -274,7 +275,7 @@ static int native_resume(const struct ctr_record *rec, struct err *err)
 }
 
 static int native_update(
-	const struct ctr_record *rec, const struct oci_resources *r, struct err *err)
+	const struct ctr_record *rec, int dir_fd, const struct oci_resources *r, struct err *err)
 {
 	_cleanup_(cgroup_close) struct cgroup g = CGROUP_INIT;
 

@@ -156,7 +156,8 @@ static int start(const struct ctr_record *rec, int dir_fd, const struct oci_spec
 	return unlinkat(dir_fd, "gate", 0) < 0 ? err_sys(err, errno, "unlink", "gate") : 0;
 }
 
-static int send_signal(const struct ctr_record *rec, int signo, bool all, struct err *err)
+static int send_signal(
+	const struct ctr_record *rec, int dir_fd, int signo, bool all, struct err *err)
 {
 	(void)all;
 	if (!alive(rec) || kill(rec->pid, signo) < 0)
@@ -203,7 +204,8 @@ static int thaw(const struct ctr_record *rec, struct err *err)
 	return unlink(path) < 0 ? err_sys(err, errno, "unlink", "%s", path) : 0;
 }
 
-static int update(const struct ctr_record *rec, const struct oci_resources *r, struct err *err)
+static int update(
+	const struct ctr_record *rec, int dir_fd, const struct oci_resources *r, struct err *err)
 {
 	FILE *f;
 	_free_ char *path = strf("%s/updated", rec->bundle);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Command lines and environments as LXC's configuration can hold them. */
+#ifndef PROXMOX_ENCODE_H
+#define PROXMOX_ENCODE_H
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "ctrctl/map.h"
+
+/* "entrypoint" of an argv. LXC splits it at blanks, knows quotes only at a word's start, and no
+ * escapes: what can't be said so goes through `sh -c`, an eval and the variable CTRCTL_CMD, which
+ * is then added to env (*ret_uses_shell). cwd (may be NULL) needs the shell, too. ERR_INVALID:
+ * control bytes. */
+int pve_entrypoint(const char *const *argv, size_t n, const char *cwd, struct arena *,
+	struct ctr_map_str *env, const char **ret, bool *ret_uses_shell, struct err *) _must_check_;
+/* The way back: what LXC would make of a text. Never fails but for memory. */
+int pve_entrypoint_split(const char *text, struct arena *, const char ***ret, size_t *ret_n,
+	struct err *) _must_check_;
+
+/* "NAME=VAL" joined by NUL bytes; n bytes. ERR_INVALID names the variable: names are \w+, values
+ * have no control bytes but TAB; trailing blanks would be lost. */
+int pve_env(const struct ctr_map_str *, struct arena *, const char **ret, size_t *ret_n,
+	struct err *) _must_check_;
+int pve_env_parse(const char *text, size_t n, struct arena *, struct ctr_map_str *ret,
+	struct err *) _must_check_;
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One guest: what is noted of it beside the record (guest.json in the record's folder), where it
+ * is, and whether it is ours.
+ *
+ * guest.json is the journal of its making: written and synced before each call that changes
+ * something on the server, so that whoever comes after a crash knows what to look for.
+ */
+#ifndef PROXMOX_GUEST_H
+#define PROXMOX_GUEST_H
+
+#include "backend/proxmox/identity.h"
+#include "backend/proxmox/task.h"
+
+enum guest_phase {
+	GUEST_INTENT, /* VMID and node are chosen, the POST may have been sent */
+	GUEST_MAKING, /* it was answered: upid */
+	GUEST_SECOND, /* unpacked; entrypoint and env are still to be set */
+	GUEST_MADE,
+	GUEST_REMOVING, /* the DELETE may have been sent */
+	GUEST_PHASE_N
+};
+
+enum guest_stop { GUEST_NOT_STOPPED, GUEST_SHUTDOWN, GUEST_KILLED, GUEST_STOP_N };
+
+struct guest {
+	const char *id; /* the container's */
+	unsigned vmid;
+	const char *node;
+	int phase;         /* enum guest_phase */
+	const char *upid;  /* of the making, or NULL */
+	const char *volid; /* the template */
+	bool oci;
+	uint64_t posted; /* the node's clock where it is known, else ours less a margin: for the
+			    task list */
+	int stopped_by;  /* enum guest_stop: by us */
+	bool proxy;      /* a process stands for it: record.pid */
+	const char *log_file;
+};
+
+/* 1, 0 there is none (nothing was begun), -1. */
+int guest_load(int dir_fd, struct arena *, struct guest *ret, struct err *) _must_check_;
+/* Atomic; the file and its folder are synced. */
+int guest_save(int dir_fd, const struct guest *, struct err *) _must_check_;
+
+/* Where it is and what it is, by one fresh look; follows a migration. */
+struct guest_look {
+	bool exists;
+	const char *node;   /* may differ from the journal's */
+	const char *lock;   /* "backup", or NULL */
+	const char *status; /* "running", "stopped" */
+	uint64_t uptime;
+	const struct json *current; /* of status/current */
+};
+int guest_look(struct pve *, const struct guest *, struct arena *, struct guest_look *ret,
+	struct err *) _must_check_;
+
+/* GET config and compare the description. 1 ours, 0 there is none, -1: somebody else's
+ * (ERR_STATE, says whose) or failed. *ret_config may be NULL. A guest whose making was interrupted
+ * has no description yet: half_made allows that when the task list shows that we began it. */
+int guest_is_ours(struct pve *, const struct guest *, const char *node, bool half_made,
+	struct arena *, const struct json **ret_config, struct err *) _must_check_;
+
+#endif

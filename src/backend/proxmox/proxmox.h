@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The Proxmox VE backend: guests of a cluster. What its files share. */
+#ifndef PROXMOX_PROXMOX_H
+#define PROXMOX_PROXMOX_H
+
+#include "backend/proxmox/guest.h"
+#include "backend/proxmox/params.h"
+#include "ctrctl/backend.h"
+
+struct ctr_context {
+	const struct settings_proxmox *cfg; /* NULL: there is no such section */
+	struct pve pve;
+	struct arena *arena; /* of what lives as long as the context */
+};
+
+/* The context's session, or ERR_UNSUPPORTED: nothing is configured. */
+struct pve *proxmox_session(struct ctr_context *, struct err *) _must_check_;
+
+/* ---- wish.c ---- */
+/* By what the input has: a request or a bundle. */
+int proxmox_wish(const struct ctr_input *, struct arena *, struct guest_wish *ret,
+	struct ctr_faults *, struct err *) _must_check_;
+
+/* ---- node.c ---- */
+/* One GET /cluster/resources: which VMIDs are used, which nodes are up, how much memory they have.
+ */
+struct pve_cluster {
+	struct pve_node {
+		const char *name;
+		bool online;
+		uint64_t memory, memory_used;
+	} * nodes;
+	size_t n_nodes;
+	const struct json *resources;
+};
+int pve_cluster_look(
+	struct pve *, struct arena *, struct pve_cluster *ret, struct err *) _must_check_;
+/* The allowed, online node with the most free memory that has enough of it. ERR_UNAVAILABLE,
+ * ERR_EXHAUSTED. */
+int pve_node_choose(const struct settings_proxmox *, const struct pve_cluster *, uint64_t memory,
+	const char **ret, struct err *) _must_check_;
+/* The i-th VMID to try for a container: a hash of its id over the range, walked; used ones are
+ * passed over. 0 when all are used. */
+unsigned pve_vmid_choose(
+	const struct settings_proxmox *, const struct pve_cluster *, const char *id, unsigned *i);
+
+/* ---- create.c ---- */
+int proxmox_create(const struct ctr_input *, struct ctr_record *, const struct ctr_save *,
+	struct err *) _must_check_;
+/* Ends what a create that died has begun, by undoing it: afterwards there is no guest of ours under
+ * the journal's VMID. Safe on half-made ones, and twice. */
+int proxmox_undo_create(struct pve *, int dir_fd, struct guest *, struct err *) _must_check_;
+
+/* ---- explain.c, check.c ---- */
+int proxmox_explain(const struct ctr_input *, char **ret_text, struct err *) _must_check_;
+int proxmox_diagnose(struct ctr_context *, const struct ctr_report *, struct err *) _must_check_;
+
+/* ---- lifecycle.c ---- */
+int proxmox_start(const struct ctr_record *, int dir_fd, const struct oci_spec *,
+	struct ctr_trace *, struct err *) _must_check_;
+/* TERM, INT, QUIT, HUP, PWR, RTMIN+3, RTMIN+4: shutdown with cfg->grace_s, not waited for; KILL:
+ * stop; 0: is it there; others ERR_UNSUPPORTED. */
+int proxmox_signal(
+	const struct ctr_record *, int dir_fd, int signo, bool all, struct err *) _must_check_;
+int proxmox_status(
+	const struct ctr_record *, int dir_fd, enum ctr_status *ret, struct err *) _must_check_;
+int proxmox_destroy(const struct ctr_record *, int dir_fd, struct err *) _must_check_;
+int proxmox_update(const struct ctr_record *, int dir_fd, const struct oci_resources *,
+	struct err *) _must_check_;
+int proxmox_stop(const struct ctr_record *, int dir_fd, int grace_ms, struct err *) _must_check_;
+int proxmox_ended(
+	const struct ctr_record *, int dir_fd, struct ctr_exit *ret, struct err *) _must_check_;
+int proxmox_stats(
+	const struct ctr_record *, int dir_fd, struct ctr_stats *ret, struct err *) _must_check_;
+
+/* ---- survey.c ---- */
+int proxmox_survey(struct ctr_context *, const struct ctr_record *recs, size_t n,
+	struct ctr_survey *ret, struct err *) _must_check_;
+int proxmox_find(
+	struct ctr_context *, const char *id, struct ctr_record *ret, struct err *) _must_check_;
+
+/* ---- proxy.c ---- */
+/* The process that stands for a guest when an engine asked for it: forked, its own session, follows
+ * the guest's state, ends with a mapped status. Returns its pid and start time in the record. */
+int proxmox_proxy_begin(
+	const struct ctr_input *, struct ctr_record *, int dir_fd, struct err *) _must_check_;
+
+#endif

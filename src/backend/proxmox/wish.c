@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What both ways to a wish use. */
+#include "backend/proxmox/wish.h"
+
+#include "backend/proxmox/proxmox.h"
+
+#include <string.h>
+
+int proxmox_wish(const struct ctr_input *in, struct arena *a, struct guest_wish *ret,
+	struct ctr_faults *faults, struct err *err)
+{
+	const struct settings_proxmox *cfg = in->context->cfg;
+
+	return in->config ? wish_from_cri(in, cfg, a, ret, faults, err)
+			  : wish_from_oci(in, cfg, a, ret, faults, err);
+}
+
+int wish_waive(struct guest_wish *w, const struct settings_proxmox *cfg,
+	enum settings_waiver waiver, struct ctr_faults *faults, const char *field, const char *what)
+{
+	if (cfg->waive[waiver]) {
+		w->waived[waiver] = true;
+		return 1;
+	}
+	ctr_fault_add(faults, ERR_UNSUPPORTED, field, "%s; \"%s\" in proxmox.waive would let it go",
+		what, settings_waiver_name(waiver));
+	return 0;
+}
+
+enum { LABEL_MAX = 63, NAME_MAX_ = 253 };
+
+static bool fits(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+/* One label's characters: others become '-'; none at its ends. */
+static void add_label(struct str *out, const char *text, size_t n)
+{
+	size_t from = 0, to = n;
+
+	while (from < to && !fits(text[from]))
+		from++;
+	if (to - from > LABEL_MAX)
+		to = from + LABEL_MAX;
+	while (to > from && !fits(text[to - 1]))
+		to--;
+	if (from == to)
+		return;
+	if (out->n)
+		str_add(out, ".");
+	for (size_t i = from; i < to; i++) {
+		const char c = fits(text[i]) ? text[i] : '-';
+		str_addn(out, &c, 1);
+	}
+}
+
+const char *wish_hostname(const char *wanted, const char *id, struct arena *a)
+{
+	_str_ struct str out = { 0 };
+
+	for (const char *p = wanted ? wanted : ""; *p;) {
+		size_t n = strcspn(p, ".");
+
+		if (out.n + n + 1 <= NAME_MAX_)
+			add_label(&out, p, n);
+		p += n + (p[n] == '.');
+	}
+	if (!out.n)
+		str_printf(&out, "ct-%.12s", id);
+	return out.failed ? NULL : arena_strdup(a, out.p);
+}
