@@ -244,9 +244,11 @@ struct ctr_backend {
 	 * them. *ret lives as long as the context. */
 	int (*survey)(struct ctr_context *, const struct ctr_record *recs, size_t n,
 		struct ctr_survey *ret, struct err *);
-	/* A container that isn't on record, by its id: fills *ret as a stray of survey(). 1, 0, -1.
-	 */
-	int (*find)(struct ctr_context *, const char *id, struct ctr_record *ret, struct err *);
+	/* A container that isn't on record, by its id: fills *ret as a stray of survey(). dir_fd:
+	 * its record's folder, made just now: what the backend keeps there is written as if it had
+	 * made the container; FD_NONE: it is only looked for. 1, 0, -1. */
+	int (*find)(struct ctr_context *, const char *id, int dir_fd, struct ctr_record *ret,
+		struct err *);
 	/* Is all there that it needs? Tells the report; -1 only when it can't even look. */
 	int (*diagnose)(struct ctr_context *, const struct ctr_report *, struct err *);
 	/* hooks that run outside of the container after it is gone (poststop): failures are logged,

@@ -99,7 +99,8 @@ int file_read(int dirfd, const char *path, size_t max, char **ret, size_t *ret_n
 	return err_sys(err, errno, "read", "%s", path);
 }
 
-int file_replace(int dirfd, const char *name, const void *p, size_t n, mode_t mode, struct err *err)
+static int replace(int dirfd, const char *name, const void *p, size_t n, mode_t mode, bool synced,
+	struct err *err)
 {
 	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 	char tmp[NAME_MAX + 1];
@@ -120,12 +121,27 @@ int file_replace(int dirfd, const char *name, const void *p, size_t n, mode_t mo
 		err_sys(err, errno, "write", "%s", name);
 	else if (mode != 0600 && fchmod(fd, mode) < 0)
 		err_sys(err, errno, "fchmod", "%s", name);
+	else if (synced && fsync(fd) < 0)
+		err_sys(err, errno, "fsync", "%s", name);
 	else if (renameat(dirfd, tmp, dirfd, name) < 0)
 		err_sys(err, errno, "rename", "%s", name);
 	else
 		return 0;
 	unlinkat(dirfd, tmp, 0);
 	return -1;
+}
+
+int file_replace(int dirfd, const char *name, const void *p, size_t n, mode_t mode, struct err *err)
+{
+	return replace(dirfd, name, p, n, mode, false, err);
+}
+
+int file_replace_synced(
+	int dirfd, const char *name, const void *p, size_t n, mode_t mode, struct err *err)
+{
+	if (replace(dirfd, name, p, n, mode, true, err) < 0)
+		return -1;
+	return fsync(dirfd) < 0 ? err_sys(err, errno, "fsync", "folder of %s", name) : 0;
 }
 
 int file_put(int dirfd, const char *name, const char *text)

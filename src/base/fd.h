@@ -43,6 +43,9 @@ int file_read(int dirfd, const char *path, size_t max, char **ret, size_t *ret_n
  * /run is void after a reboot. Mode 0600 unless said. */
 int file_replace(int dirfd, const char *name, const void *p, size_t n, mode_t mode,
 	struct err *) _must_check_;
+/* The same, and on the disk when it returns: the file, and its name in the folder. */
+int file_replace_synced(int dirfd, const char *name, const void *p, size_t n, mode_t mode,
+	struct err *) _must_check_;
 
 /* Writes `text` with one write(2) to an existing file (procfs, cgroupfs). 0, or -1 with errno. */
 int file_put(int dirfd, const char *name, const char *text) _must_check_;

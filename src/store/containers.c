@@ -151,6 +151,7 @@ int store_find(const struct store *s, const char *id, struct store_box *ret, str
 	if (fd < 0)
 		return err_sys(err, errno, "open", "folder of %s", id);
 	ret->fd = fd;
+	ret->durable = s->durable;
 	return 0;
 }
 
@@ -249,6 +250,10 @@ int store_claim(const struct store *s, const char *id, struct store_box *ret, st
 			       : err_set(err, ERR_STATE, NULL,
 					 "another command removed the container while it was being made");
 	}
+	if (s->durable && fsync(s->fd) < 0) {
+		store_box_close(&box);
+		return err_sys(err, errno, "fsync", "root folder");
+	}
 	box.fresh = true;
 	*ret = box;
 	return 0;
@@ -284,8 +289,12 @@ int store_save(struct store_box *box, const struct ctr_record *r, struct err *er
 	record_write(r, &text);
 	if (str_ok(&text, err) < 0)
 		return -1;
-	saved = box->fresh ? save_first(box, &text, err)
-			   : file_replace(box->fd, "state.json", text.p, text.n, 0600, err);
+	if (box->durable)
+		saved = file_replace_synced(box->fd, "state.json", text.p, text.n, 0600, err);
+	else if (box->fresh)
+		saved = save_first(box, &text, err);
+	else
+		saved = file_replace(box->fd, "state.json", text.p, text.n, 0600, err);
 	if (saved < 0)
 		return err_in(err, "record of %s:", r->id);
 	box->fresh = false;
@@ -347,7 +356,7 @@ int store_load_config(
 
 int store_remove(const struct store *s, const char *id, struct err *err)
 {
-	static const char *const known[] = { "config.json", "state.json" };
+	static const char *const known[] = { "config.json", "state.json" }; /* in this order */
 	char name[ID_MAX + sizeof("/config.json")];
 
 	if (store_check_id(id, err) < 0)

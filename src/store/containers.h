@@ -7,6 +7,9 @@
  * with its holder, so it is never stale; a folder that was removed meanwhile shows by its link
  * count). The record is replaced atomically and never fsynced: a reboot voids it, which the boot id
  * shows.
+ *
+ * <data>/guests/ is the same for containers that live on a server. Those outlive reboots: their
+ * folders and records are synced (struct store.durable).
  */
 #ifndef STORE_CONTAINERS_H
 #define STORE_CONTAINERS_H
@@ -19,6 +22,7 @@
  */
 struct store {
 	int fd;
+	bool durable; /* its records outlive reboots: they are synced */
 };
 #define STORE_INIT            \
 	{                     \
@@ -35,7 +39,8 @@ void store_close(struct store *);
 /* One container's folder, open; closing it drops the lock. */
 struct store_box {
 	int fd;
-	bool fresh; /* claimed, and no record written yet */
+	bool fresh;   /* claimed, and no record written yet */
+	bool durable; /* the store's */
 };
 #define STORE_BOX_INIT        \
 	{                     \

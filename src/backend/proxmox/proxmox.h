@@ -76,8 +76,8 @@ int proxmox_stats(
 /* ---- survey.c ---- */
 int proxmox_survey(struct ctr_context *, const struct ctr_record *recs, size_t n,
 	struct ctr_survey *ret, struct err *) _must_check_;
-int proxmox_find(
-	struct ctr_context *, const char *id, struct ctr_record *ret, struct err *) _must_check_;
+int proxmox_find(struct ctr_context *, const char *id, int dir_fd, struct ctr_record *ret,
+	struct err *) _must_check_;
 
 /* ---- proxy.c ---- */
 /* The process that stands for a guest when an engine asked for it: forked, its own session, follows
