@@ -8,8 +8,8 @@
  * blob, which goes where its digest says; in what follows "$D" and that letter stand for its
  * digest, "$S" for its size, and "$A" for this host's architecture.
  */
+#include "base/digest.h"
 #include "base/log.h"
-#include "image/digest.h"
 #include "image/load.h"
 #include "image/record.h"
 #include "model/ref.h"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/request.h"
 
+#include "base/digest.h"
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "cli/follow.h"
-#include "image/digest.h"
 #include "model/cri.h"
 
 #include <fcntl.h>

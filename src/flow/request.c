@@ -5,12 +5,12 @@
  */
 #include "flow/request.h"
 
+#include "base/digest.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "flow/facts.h"
 #include "flow/monitor.h"
 #include "flow/select.h"
-#include "image/digest.h"
 #include "model/cri.h"
 #include "store/requests.h"
 

@@ -2,10 +2,10 @@
 /* Pod sandboxes: making them, finding them, and what state they are in. */
 #include "flow/sandbox.h"
 
+#include "base/digest.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "flow/podfiles.h"
-#include "image/digest.h"
 #include "model/cri.h"
 #include "model/settings.h"
 

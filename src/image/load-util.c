@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "image/digest.h"
+#include "base/digest.h"
 #include "image/load.h"
 #include "model/ref.h"
 

@@ -6,10 +6,10 @@
  */
 #include "image/load.h"
 
+#include "base/digest.h"
 #include "base/path.h"
 #include "base/proc.h"
 #include "base/str.h"
-#include "image/digest.h"
 #include "image/disk.h"
 #include "image/names.h"
 #include "image/record.h"

@@ -3,8 +3,8 @@
 #ifndef IMAGE_UNPACK_INT_H
 #define IMAGE_UNPACK_INT_H
 
+#include "base/digest.h"
 #include "base/fd.h"
-#include "image/digest.h"
 #include "image/stream.h"
 #include "image/tar.h"
 #include "image/unpack.h"

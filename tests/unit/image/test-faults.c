@@ -3,10 +3,10 @@
  * Each call that loading, finding, mounting and removing an image makes fails once: it is said,
  * nothing leaks, and the next load on that store goes as if nothing had been. Roots alone.
  */
+#include "base/digest.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "base/sys.h"
-#include "image/digest.h"
 #include "image/rootfs.h"
 #include "image/store.h"
 #include "tarball.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The store's files, names, and the reading of archives. What needs mounts is tests/kernel/
  * images.py. */
+#include "base/digest.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "image/contents.h"
-#include "image/digest.h"
 #include "image/disk.h"
 #include "image/load.h"
 #include "image/names.h"

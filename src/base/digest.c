@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "image/digest.h"
+#include "base/digest.h"
 
 #include <nettle/sha2.h>
 #include <string.h>

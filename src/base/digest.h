@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sha256 and sha512 of what passes by (nettle). */
-#ifndef IMAGE_DIGEST_H
-#define IMAGE_DIGEST_H
+#ifndef BASE_DIGEST_H
+#define BASE_DIGEST_H
 
 #include "base/mem.h"
 
