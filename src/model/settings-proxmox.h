@@ -89,15 +89,32 @@ struct settings_proxmox {
 	const char **annotations; /* "allowAnnotations": keys of org.ctrctl.proxmox/ that a pod may
 				     bring */
 	size_t n_annotations;
-	/* deadlines, seconds: "timeouts" */
+	/* deadlines: "timeouts": {"connectSeconds": 5, "callSeconds": 60, "createSeconds": 600,
+	 * "pullSeconds": 1800, "startSeconds": 90, "stopSeconds": 60, "destroySeconds": 300,
+	 * "graceSeconds": 60} */
 	uint32_t connect_s, call_s, create_s, pull_s, start_s, stop_s, destroy_s;
 	uint32_t grace_s; /* of a shutdown that a signal asks for: 60 */
 };
 
-/* The section's table; the first row of struct settings_proxmox is its beginning. */
-extern const struct json_field settings_proxmox_fields[];
-/* Defaults, before binding; checks and completes, after it. ERR_INVALID with the key's place. */
+/* Defaults of all keys that have one; lists that have a default are filled in by reading. */
 void settings_proxmox_init(struct settings_proxmox *);
-int settings_proxmox_check(struct settings_proxmox *, struct arena *, struct err *) _must_check_;
+/* The section, read, checked and completed (the endpoint has its port, the fingerprint is in upper
+ * case). ERR_INVALID with the key's place beneath the section. All of it lives in the arena. */
+int settings_proxmox_read(const struct json *section, struct arena *,
+	const struct settings_proxmox **ret, struct err *) _must_check_;
+
+/* Logs in as root@pam with a password: only that may ask for host paths, devices and features. */
+bool settings_proxmox_is_root(const struct settings_proxmox *);
+
+/* Keys of org.ctrctl.proxmox/ that there are ("storage", "net0", ...), ended by NULL. */
+extern const char *const settings_proxmox_options[];
+
+/* Names by the server's own rules. */
+bool pve_is_node(const char *);
+bool pve_is_storage(const char *);
+bool pve_is_pool(const char *);
+bool pve_is_bridge(const char *);
+/* "STORAGE:vztmpl/FILE" */
+bool pve_is_template(const char *);
 
 #endif

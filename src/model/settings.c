@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/path.h"
 #include "model/pattern.h"
+#include "model/settings-proxmox.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -88,6 +89,7 @@ static const struct json_field file_fields[] = {
 	ROW_SECTION("routing", routing_fields),
 	ROW_SECTION("defaults", defaults_fields),
 	ROW_SECTION("logs", logs_fields),
+	J_ROW_IGNORED("proxmox"), /* read_proxmox(): whether it is there counts */
 	{ 0 },
 };
 _Static_assert(
@@ -273,6 +275,17 @@ static int finish(struct file *f, struct arena *a, struct settings *ret, struct 
 
 /* ---- reading ---- */
 
+static int read_proxmox(
+	const struct json *tree, struct arena *a, struct settings *s, struct err *err)
+{
+	const struct json *section = json_get(tree, "proxmox");
+
+	if (!section || section->type == JSON_NULL)
+		return 0;
+	return settings_proxmox_read(section, a, &s->proxmox, err) == 0 ? 0
+									: err_in(err, "proxmox");
+}
+
 int settings_parse(
 	const char *text, size_t n, struct arena *a, struct settings *ret, struct err *err)
 {
@@ -280,7 +293,8 @@ int settings_parse(
 	struct file f;
 
 	if (init(&f, a, err) < 0 || json_parse(text, n, SETTINGS_BYTES_MAX, a, &tree, err) < 0 ||
-		json_bind(tree, file_fields, &f, JSON_UNKNOWN_REFUSE, a, err) < 0)
+		json_bind(tree, file_fields, &f, JSON_UNKNOWN_REFUSE, a, err) < 0 ||
+		read_proxmox(tree, a, &f.s, err) < 0)
 		return -1;
 	return finish(&f, a, ret, err);
 }
