@@ -125,7 +125,8 @@ struct ctr_exec {
 };
 
 /* flow's way to store a phase; called by create before each side effect that the record must know
- * of. */
+ * of. Texts that the backend has put into the record since the last call are copied: the last call
+ * comes after the last of them. */
 struct ctr_save {
 	int (*fn)(void *arg, const struct ctr_record *, struct err *);
 	void *arg;

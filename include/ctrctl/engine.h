@@ -50,9 +50,15 @@ struct ctr_create {
 	const char *backend;      /* wished for by the caller: "native", "proxmox"; NULL: none */
 	struct ctr_attach attach; /* ret_console set: foreground, the caller relays the terminal */
 	bool no_pivot, no_new_keyring;
-	bool starts;             /* the caller starts it next: no need to wait until it rests */
-	bool from_request;       /* by its monitor, which is the caller: see request.h */
-	struct ctr_trace *trace; /* borrowed, may be NULL */
+	bool starts;       /* the caller starts it next: no need to wait until it rests */
+	bool from_request; /* by its monitor, which is the caller: see request.h */
+	/* Instead of a bundle, for a remote backend, named by `backend`: a request, checked. */
+	const struct cri_container_config *wanted;
+	const struct ctr_sandbox_record *sandbox;
+	bool sandbox_remote; /* the pod was made for that backend */
+	const char *image;
+	struct ctr_faults *faults; /* NULL, or where all that is wrong goes */
+	struct ctr_trace *trace;   /* borrowed, may be NULL */
 };
 
 /* Makes a container up to "created". On failure nothing of it remains. The handle holds the lock.
@@ -87,6 +93,9 @@ int ctr_container_status(struct ctr_container *, enum ctr_status *ret, struct er
 int ctr_container_start(struct ctr_container *, struct ctr_trace *, struct err *) _must_check_;
 /* all: every process. With all, nothing left to signal is success. */
 int ctr_container_kill(struct ctr_container *, int signo, bool all, struct err *) _must_check_;
+/* Orderly, within so many ms; then by force. Returns when it has ended; STOPPED is success. */
+int ctr_container_stop(struct ctr_container *, int grace_ms, struct err *) _must_check_;
+int ctr_container_stats(struct ctr_container *, struct ctr_stats *ret, struct err *) _must_check_;
 int ctr_container_pause(struct ctr_container *, struct err *) _must_check_;
 int ctr_container_resume(struct ctr_container *, struct err *) _must_check_;
 int ctr_container_update(
@@ -134,10 +143,25 @@ int ctr_container_exec(struct ctr_container *, const struct ctr_exec_request *, 
 
 /* ---- all of them ---- */
 
-/* Calls fn for each container in the order of ids; stops when it returns -1. Broken records are
- * noted in the log and passed over. */
-int ctr_list(struct ctr_engine *,
-	int (*fn)(void *arg, const struct ctr_record *, enum ctr_status, struct err *), void *arg,
+struct ctr_listed {
+	const struct ctr_record *rec;
+	enum ctr_status status; /* CTR_UNKNOWN: its server doesn't answer */
+	const char *place;      /* where it lives ("pve1/104"), NULL: here, or unknown */
+	unsigned max_age_s;     /* so old may that be; 0: it was just looked at */
+	bool stray;             /* found on the server, by its marks; not on record */
+};
+typedef int ctr_list_fn(void *arg, const struct ctr_listed *, struct err *);
+
+/* Calls fn for each container in the order of ids; stops when it returns -1. Broken records, and a
+ * server that doesn't answer, are noted in the log. */
+int ctr_list(struct ctr_engine *, ctr_list_fn *fn, void *arg, struct err *err) _must_check_;
+
+/* Takes a container of a server's, which isn't on record (any more), on record by its id, so that
+ * it can be looked at and deleted. ERR_NOT_FOUND; ERR_EXISTS: it is on record. */
+int ctr_adopt(struct ctr_engine *, const char *backend, const char *id, struct err *) _must_check_;
+
+/* Is all there that a backend needs? */
+int ctr_diagnose(struct ctr_engine *, const char *backend, const struct ctr_report *,
 	struct err *) _must_check_;
 
 #endif

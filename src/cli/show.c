@@ -179,8 +179,10 @@ struct listing {
 	enum { LIST_TABLE, LIST_JSON, LIST_IDS } how;
 };
 
-static int list_one(void *arg, const struct ctr_record *r, enum ctr_status status, struct err *err)
+static int list_one(void *arg, const struct ctr_listed *one, struct err *err)
 {
+	const struct ctr_record *r = one->rec;
+	const enum ctr_status status = one->status;
 	struct listing *l = arg;
 	char pid[16];
 

@@ -6,9 +6,7 @@
 #include "cli/follow.h"
 #include "ctrctl/request.h"
 
-#include <signal.h>
-
-enum { STOP_DEFAULT_S = 10, KILL_WAIT_MS = 10000, SECONDS_MAX = 2000000 };
+enum { STOP_DEFAULT_S = 10, SECONDS_MAX = 2000000 };
 
 static void close_container(struct ctr_container **k)
 {
@@ -85,56 +83,11 @@ int verb_wait(struct cli *c, struct err *err)
 
 /* ---- stop ---- */
 
-/* ERR_STATE: it has ended by itself. */
-static int kill_it(struct ctr_container *k, int signo, bool all, struct err *err)
-{
-	if (ctr_container_kill(k, signo, all, err) == 0)
-		return 0;
-	if (err->code != ERR_STATE)
-		return -1;
-	*err = (struct err)ERR_INIT;
-	return 0;
-}
-
-static int kill_and_wait(struct ctr_container *k, struct err *err)
-{
-	struct ctr_exit end;
-	int r;
-
-	if (kill_it(k, SIGKILL, true, err) < 0)
-		return -1;
-	r = ctr_container_wait(k, KILL_WAIT_MS, &end, err);
-	if (r == 0)
-		return err_set(err, ERR_TIMEOUT, NULL, "it was killed and doesn't end");
-	return r < 0 ? -1 : 0;
-}
-
 static int stop_one(struct cli *c, const char *id, int ms, struct err *err)
 {
 	_handle_ struct ctr_container *k = ctr_container_open(c->engine, id, CTR_READ, err);
-	const struct ctr_cri_record *rec = k ? ctr_container_cri(k) : NULL;
-	enum ctr_status status;
-	struct ctr_exit end;
-	int r;
 
-	if (!k || ctr_container_status(k, &status, err) < 0)
-		return -1;
-	if (status == CTR_CREATING)
-		return err_set(err, ERR_STATE, NULL, "the container is still being created");
-	if (status == CTR_STOPPED) /* its end may be about to be recorded */
-		return ctr_container_wait(k, KILL_WAIT_MS, &end, err) < 0 ? -1 : 0;
-	/* Nothing runs in it yet that could act upon a signal. */
-	if (status == CTR_CREATED || ms == 0)
-		return kill_and_wait(k, err);
-	if (kill_it(k, rec && rec->stop_signal ? rec->stop_signal : SIGTERM, false, err) < 0)
-		return -1;
-	if (status == CTR_PAUSED && ctr_container_resume(k, err) < 0)
-		return -1;
-	ctr_container_unlock(k);
-	r = ctr_container_wait(k, ms, &end, err);
-	if (r != 0)
-		return r < 0 ? -1 : 0;
-	return kill_and_wait(k, err);
+	return k ? ctr_container_stop(k, ms, err) : -1;
 }
 
 int verb_stop(struct cli *c, struct err *err)

@@ -45,6 +45,24 @@ struct ctr_container *ctr_container_close(struct ctr_container *c)
 	return NULL;
 }
 
+/* Where its record is: among those of this kernel's containers, or the servers'. */
+static int find_box(struct ctr_container *c, const char *id, struct err *err)
+{
+	struct ctr_engine *e = c->engine;
+
+	c->home = &e->store;
+	if (engine_store(e, STORE_FIND, err) < 0)
+		return -1;
+	if (store_find(&e->store, id, &c->box, err) == 0)
+		return 0;
+	if (err->code != ERR_NOT_FOUND)
+		return -1;
+	c->home = &e->guests;
+	if (engine_guests(e, STORE_FIND, err) < 0)
+		return -1;
+	return store_find(&e->guests, id, &c->box, err);
+}
+
 /* The live record; *err is ERR_NOT_FOUND when there is none. */
 static int open_live(
 	struct ctr_container *c, const char *id, enum ctr_access access, struct err *err)
@@ -53,7 +71,7 @@ static int open_live(
 
 	store_box_close(&c->box);
 	c->box = (struct store_box)STORE_BOX_INIT;
-	if (engine_store(e, STORE_FIND, err) < 0 || store_find(&e->store, id, &c->box, err) < 0)
+	if (find_box(c, id, err) < 0)
 		return -1;
 	if (access == CTR_CHANGE) {
 		if (store_lock(&c->box, id, e->lock_timeout_ms, err) < 0)
@@ -70,12 +88,11 @@ static int open_live(
 
 static bool is_live(struct ctr_engine *e, const char *id)
 {
-	struct store_box box = STORE_BOX_INIT;
+	struct ctr_container probe = { .engine = e, .box = STORE_BOX_INIT };
 	struct err err = ERR_INIT;
-	bool r = engine_store(e, STORE_FIND, &err) == 0 &&
-		 store_find(&e->store, id, &box, &err) == 0;
+	bool r = find_box(&probe, id, &err) == 0;
 
-	store_box_close(&box);
+	store_box_close(&probe.box);
 	return r;
 }
 
@@ -121,6 +138,17 @@ static int open_kept(
 	return access == CTR_CHANGE ? lock_kept(c, whole, err) : 0;
 }
 
+/* A record that was put where it doesn't belong isn't acted upon. */
+static int check_home(const struct ctr_container *c, struct err *err)
+{
+	const bool among_guests = c->home == &c->engine->guests;
+
+	if (c->only_kept || among_guests == c->backend->remote)
+		return 0;
+	return err_set(err, ERR_INVALID, c->rec.id, "a record of backend %s isn't kept in %s",
+		c->backend->name, among_guests ? "<data>/guests" : "the root folder");
+}
+
 struct ctr_container *ctr_container_open(
 	struct ctr_engine *e, const char *id, enum ctr_access access, struct err *err)
 {
@@ -132,7 +160,10 @@ struct ctr_container *ctr_container_open(
 		(err->code != ERR_NOT_FOUND || open_kept(c, id, access, err) < 0))
 		return NULL;
 	c->backend = find_backend(e, c->rec.backend, err);
-	return c->backend ? take(c) : NULL;
+	if (!c->backend || check_home(c, err) < 0 ||
+		engine_context(e, c->backend, &c->rec.context, err) < 0)
+		return NULL;
+	return take(c);
 }
 
 void ctr_container_unlock(struct ctr_container *c)
@@ -164,9 +195,12 @@ const struct ctr_record *ctr_container_record(const struct ctr_container *c)
 	return &c->rec;
 }
 
-/* 1 when the record is of this boot, so that its pid and cgroup mean something. */
+/* 1 when the record is of this boot, so that its pid and cgroup mean something. A server's
+ * containers don't care about our boots. */
 static int same_boot(struct ctr_container *c, struct err *err)
 {
+	if (c->backend->remote)
+		return 1;
 	if (engine_boot_id(c->engine, err) < 0)
 		return -1;
 	return str_eq(c->rec.boot_id, c->engine->boot_id);
@@ -208,9 +242,12 @@ static int allow(struct ctr_container *c, enum verb verb, struct err *err)
 	return lifecycle_check(verb, status, c->rec.id, err);
 }
 
-static int unsupported(const struct ctr_container *c, const char *what, struct err *err)
+int container_unsupported(const struct ctr_container *c, const char *what, struct err *err)
 {
-	return err_set(err, ERR_UNSUPPORTED, c->backend->name, "this backend can't %s", what);
+	err_set(err, ERR_UNSUPPORTED, c->backend->name, "this backend can't %s", what);
+	if (c->backend->remote && c->rec.guest)
+		err_hint(err, "on its node: pct enter %s, pct exec %s", c->rec.guest, c->rec.guest);
+	return -1;
 }
 
 /* ---- verbs ---- */
@@ -231,7 +268,11 @@ int ctr_container_start(struct ctr_container *c, struct ctr_trace *trace, struct
 		if (!spec)
 			return -1;
 	}
+	if (c->backend->remote && remote_note_phase(c, CTR_RUNNING, err) < 0)
+		return -1;
 	r = c->backend->start(&c->rec, c->box.fd, spec, trace, err);
+	if (r < 0 && c->backend->remote)
+		remote_forget_start(c);
 	if (r == 0 && c->rec.from_request)
 		container_note_start(c);
 	ctr_trace_add(trace, r < 0 ? "start (failed)" : "start", c->rec.id, getpid(), begin,
@@ -245,6 +286,8 @@ int ctr_container_kill(struct ctr_container *c, int signo, bool all, struct err 
 
 	if (here < 0)
 		return -1;
+	if (c->backend->remote)
+		return remote_kill(c, signo, all, err);
 	if (!all && allow(c, VERB_KILL, err) < 0)
 		return -1;
 	if (!here)
@@ -260,7 +303,7 @@ int ctr_container_kill(struct ctr_container *c, int signo, bool all, struct err 
 int ctr_container_pause(struct ctr_container *c, struct err *err)
 {
 	if (!c->backend->pause)
-		return unsupported(c, "pause", err);
+		return container_unsupported(c, "pause", err);
 	if (ctr_container_lock(c, err) < 0 || allow(c, VERB_PAUSE, err) < 0)
 		return -1;
 	return c->backend->pause(&c->rec, err);
@@ -269,7 +312,7 @@ int ctr_container_pause(struct ctr_container *c, struct err *err)
 int ctr_container_resume(struct ctr_container *c, struct err *err)
 {
 	if (!c->backend->resume)
-		return unsupported(c, "resume", err);
+		return container_unsupported(c, "resume", err);
 	if (ctr_container_lock(c, err) < 0 || allow(c, VERB_RESUME, err) < 0)
 		return -1;
 	return c->backend->resume(&c->rec, err);
@@ -278,10 +321,23 @@ int ctr_container_resume(struct ctr_container *c, struct err *err)
 int ctr_container_update(struct ctr_container *c, const struct oci_resources *res, struct err *err)
 {
 	if (!c->backend->update)
-		return unsupported(c, "update", err);
+		return container_unsupported(c, "update", err);
 	if (ctr_container_lock(c, err) < 0 || allow(c, VERB_UPDATE, err) < 0)
 		return -1;
 	return c->backend->update(&c->rec, c->box.fd, res, err);
+}
+
+int ctr_container_stats(struct ctr_container *c, struct ctr_stats *ret, struct err *err)
+{
+	enum ctr_status status;
+
+	if (!c->backend->stats)
+		return container_unsupported(c, "tell what a container uses", err);
+	if (ctr_container_status(c, &status, err) < 0)
+		return -1;
+	if (status != CTR_RUNNING && status != CTR_PAUSED)
+		return err_set(err, ERR_STATE, NULL, "container not running");
+	return c->backend->stats(&c->rec, c->box.fd, ret, err);
 }
 
 int ctr_container_pids(struct ctr_container *c, pid_t **ret, size_t *ret_n, struct err *err)
@@ -291,7 +347,7 @@ int ctr_container_pids(struct ctr_container *c, pid_t **ret, size_t *ret_n, stru
 	if (here < 0)
 		return -1;
 	if (!c->backend->pids)
-		return unsupported(c, "list processes", err);
+		return container_unsupported(c, "list processes", err);
 	*ret = NULL;
 	*ret_n = 0;
 	return here ? c->backend->pids(&c->rec, ret, ret_n, err) : 0;
@@ -325,6 +381,15 @@ static void forget_boot(struct ctr_container *c)
 	c->rec.cgroup_made = false;
 }
 
+/* A guest that runs on though the process that stood for it was killed: for the engine that killed
+ * it, it has ended. */
+static int allow_delete(struct ctr_container *c, struct err *err)
+{
+	if (allow(c, VERB_DELETE, err) == 0)
+		return 0;
+	return err->code == ERR_STATE && remote_proxy_died(c) ? 0 : -1;
+}
+
 int ctr_container_delete(struct ctr_container *c, bool force, struct err *err)
 {
 	const struct oci_spec *spec;
@@ -339,7 +404,7 @@ int ctr_container_delete(struct ctr_container *c, bool force, struct err *err)
 		return 0;
 	}
 	here = same_boot(c, err);
-	if (here < 0 || (!force && allow(c, VERB_DELETE, err) < 0) ||
+	if (here < 0 || (!force && allow_delete(c, err) < 0) ||
 		poststop_spec(c, force, &spec, err) < 0)
 		return -1;
 	if (!here)
@@ -348,7 +413,7 @@ int ctr_container_delete(struct ctr_container *c, bool force, struct err *err)
 		return -1;
 	/* The live record goes first: what is kept says until the end that there is something. */
 	container_doom(c);
-	if (store_remove(&c->engine->store, c->rec.id, err) < 0)
+	if (store_remove(c->home, c->rec.id, err) < 0)
 		return -1;
 	/* A create of the same name may wait for this lock and hold the one that comes next. */
 	store_unlock(&c->box);
@@ -361,25 +426,38 @@ int ctr_container_delete(struct ctr_container *c, bool force, struct err *err)
 	return 0;
 }
 
+/* Whose records are there. */
+static const struct ctr_backend *home_backend(const struct ctr_container *c)
+{
+	const struct ctr_engine *e = c->engine;
+
+	for (size_t i = 0; e->backends[i]; i++) {
+		if (e->backends[i]->remote == (c->home == &e->guests))
+			return e->backends[i];
+	}
+	return NULL;
+}
+
 /* The live record, of which the folder's name is all that is known. Absent is success. */
 static int purge_live(struct ctr_container *c, const char *id, struct err *err)
 {
 	struct ctr_engine *e = c->engine;
 
-	if (store_find(&e->store, id, &c->box, err) < 0 ||
-		store_lock(&c->box, id, e->lock_timeout_ms, err) < 0)
+	if (find_box(c, id, err) < 0 || store_lock(&c->box, id, e->lock_timeout_ms, err) < 0)
 		return err->code == ERR_NOT_FOUND ? 0 : -1;
 	c->locked = true;
-	c->backend = e->backends[0];
+	c->backend = home_backend(c);
+	if (!c->backend)
+		return err_set(err, ERR_UNSUPPORTED, id,
+			"the container was made by a backend that isn't in this program");
 	c->rec = (struct ctr_record){ .id = id,
 		.backend = c->backend->name,
 		.phase = CTR_CREATING,
 		.cgroup_manager = e->cgroup_manager };
-	if (engine_boot_id(e, err) < 0)
+	if (engine_boot_id(e, err) < 0 || engine_context(e, c->backend, &c->rec.context, err) < 0)
 		return -1;
 	c->rec.boot_id = e->boot_id;
-	if (c->backend->destroy(&c->rec, c->box.fd, err) < 0 ||
-		store_remove(&e->store, id, err) < 0)
+	if (c->backend->destroy(&c->rec, c->box.fd, err) < 0 || store_remove(c->home, id, err) < 0)
 		return -1;
 	store_unlock(&c->box);
 	c->locked = false;
@@ -422,51 +500,4 @@ int ctr_delete(struct ctr_engine *e, const char *id, bool force, struct err *err
 	if (err->code == ERR_INVALID)
 		return container_purge(e, id, FD_NONE, err);
 	return err->code == ERR_NOT_FOUND ? 0 : -1;
-}
-
-/* ---- all of them ---- */
-
-static int visit(struct ctr_engine *e, const char *id,
-	int (*fn)(void *, const struct ctr_record *, enum ctr_status, struct err *), void *arg,
-	struct err *err)
-{
-	struct err why = ERR_INIT;
-	_container_ struct ctr_container *c = ctr_container_open(e, id, CTR_READ, &why);
-	enum ctr_status status;
-	char line[1024];
-
-	if (c && ctr_container_status(c, &status, &why) == 0)
-		return fn(arg, &c->rec, status, err);
-	if (why.code != ERR_NOT_FOUND && why.code != ERR_STATE) {
-		err_line(&why, line, sizeof(line));
-		log_warn("list: %s: %s", id, line);
-	}
-	return 0;
-}
-
-int ctr_list(struct ctr_engine *e,
-	int (*fn)(void *, const struct ctr_record *, enum ctr_status, struct err *), void *arg,
-	struct err *err)
-{
-	_arena_ struct arena *a = arena_new();
-	const char **live, **kept, *id;
-	size_t n_live, n_kept, i = 0, k = 0;
-	int data_fd;
-
-	if (!a)
-		return err_nomem(err);
-	if (engine_store(e, STORE_FIND, err) < 0 ||
-		store_list(&e->store, a, &live, &n_live, err) < 0 ||
-		engine_data(e, STORE_FIND, &data_fd, err) < 0 ||
-		request_list(data_fd, a, &kept, &n_kept, err) < 0)
-		return -1;
-	/* Both are sorted; most of those made from requests are in both. */
-	while (i < n_live || k < n_kept) {
-		int order = i == n_live ? 1 : k == n_kept ? -1 : strcmp(live[i], kept[k]);
-		id = order <= 0 ? live[i++] : kept[k];
-		k += order >= 0;
-		if (visit(e, id, fn, arg, err) < 0)
-			return -1;
-	}
-	return 0;
 }

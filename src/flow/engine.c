@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "ctrctl/cri.h"
 #include "model/oci.h"
 #include "model/settings.h"
 
@@ -23,6 +24,8 @@ struct ctr_engine *ctr_engine_open(const struct ctr_engine_options *o, struct er
 	if (e) {
 		e->data_fd = FD_NONE;
 		e->store = (struct store)STORE_INIT;
+		e->guests = (struct store){ .fd = FD_NONE, .durable = true };
+		e->credential_fd = o->credential_fd ? *o->credential_fd : FD_NONE;
 		e->root = strdup(o->root ? o->root : CTR_ROOT_DEFAULT);
 		e->data = strdup(o->data ? o->data : CTR_DATA_DEFAULT);
 		e->settings_path = o->settings ? strdup(o->settings) : NULL;
@@ -42,7 +45,12 @@ struct ctr_engine *ctr_engine_open(const struct ctr_engine_options *o, struct er
 struct ctr_engine *ctr_engine_close(struct ctr_engine *e)
 {
 	if (e) {
+		for (size_t i = 0; i < BACKENDS_MAX && e->backends && e->backends[i]; i++) {
+			if (e->backends[i]->close)
+				e->backends[i]->close(e->contexts[i]);
+		}
 		store_close(&e->store);
+		store_close(&e->guests);
 		fd_close(e->data_fd);
 		arena_free(e->arena);
 		free(e->root);
@@ -76,6 +84,50 @@ int engine_data(struct ctr_engine *e, enum store_open how, int *ret_fd, struct e
 	return 0;
 }
 
+int engine_guests(struct ctr_engine *e, enum store_open how, struct err *err)
+{
+	_free_ char *path = NULL;
+
+	if (e->guests.fd >= 0)
+		return 0;
+	path = strf("%s/guests", e->data);
+	if (!path)
+		return err_nomem(err);
+	return store_open(path, how, &e->guests, err) < 0 ? err_in(err, "data folder:") : 0;
+}
+
+const struct store *engine_home(
+	struct ctr_engine *e, const struct ctr_backend *b, enum store_open how, struct err *err)
+{
+	int r = b->remote ? engine_guests(e, how, err) : engine_store(e, how, err);
+
+	if (r < 0)
+		return NULL;
+	return b->remote ? &e->guests : &e->store;
+}
+
+int engine_context(struct ctr_engine *e, const struct ctr_backend *b, struct ctr_context **ret,
+	struct err *err)
+{
+	struct ctr_setup setup = { .credential_fd = e->credential_fd };
+	size_t i = 0;
+
+	*ret = NULL;
+	if (!b->open)
+		return 0;
+	while (i < BACKENDS_MAX && e->backends[i] && e->backends[i] != b)
+		i++;
+	if (i == BACKENDS_MAX || !e->backends[i])
+		return err_set(err, ERR_INTERNAL, b->name, "the engine doesn't know this backend");
+	if (!e->contexts[i]) {
+		if (engine_settings(e, &setup.settings, err) < 0)
+			return -1;
+		e->contexts[i] = b->open(&setup, err);
+	}
+	*ret = e->contexts[i];
+	return *ret ? 0 : -1;
+}
+
 int engine_settings(struct ctr_engine *e, const struct settings **ret, struct err *err)
 {
 	if (!e->settings) {
@@ -93,19 +145,39 @@ int engine_settings(struct ctr_engine *e, const struct settings **ret, struct er
 
 /* ---- create ---- */
 
+static int keep_text(struct arena *a, const char *text, const char **own)
+{
+	if (text)
+		*own = arena_strdup(a, text);
+	return text && !*own ? -1 : 0;
+}
+
+/* What the backend has put into the record lives on in the container's own memory. */
+static int keep_texts(struct ctr_container *c, const struct ctr_record *r, struct err *err)
+{
+	struct ctr_record *own = &c->rec;
+	const char **waived = arena_array(c->arena, r->n_waived, sizeof(*waived));
+	int failed = !waived || keep_text(c->arena, r->cgroup, &own->cgroup) < 0 ||
+		     keep_text(c->arena, r->guest, &own->guest) < 0 ||
+		     keep_text(c->arena, r->image_id, &own->image_id) < 0;
+
+	for (size_t i = 0; !failed && i < r->n_waived; i++)
+		failed = keep_text(c->arena, r->waived[i], &waived[i]) < 0;
+	if (failed)
+		return err_nomem(err);
+	own->waived = waived;
+	own->n_waived = r->n_waived;
+	return 0;
+}
+
 /* Called by the backend. What it has put in may live no longer than its own call; the record lives
  * on. */
 static int save_phase(void *arg, const struct ctr_record *r, struct err *err)
 {
 	struct ctr_container *c = arg;
 
-	if (r->cgroup) {
-		const char *kept = arena_strdup(c->arena, r->cgroup);
-
-		if (!kept)
-			return err_nomem(err);
-		c->rec.cgroup = kept;
-	}
+	if (keep_texts(c, r, err) < 0)
+		return -1;
 	return store_save(&c->box, r, err);
 }
 
@@ -116,52 +188,78 @@ static int fill_monitor(struct ctr_record *r, struct err *err)
 
 	if (proc_stat(getpid(), &me, err) < 0)
 		return -1;
-	r->from_request = true;
 	r->monitor_pid = (int32_t)getpid();
 	r->monitor_start = me.start_time;
 	return 0;
+}
+
+/* Of a bundle. */
+static void fill_from_bundle(struct ctr_record *r, const struct bundle *b)
+{
+	const struct oci_hooks *hooks = b->spec->hooks;
+
+	r->oci_version = b->spec->oci_version;
+	r->bundle = b->path;
+	r->rootfs = b->rootfs;
+	r->annotations = b->spec->annotations;
+	r->has_start_hooks = hooks && hooks->n_poststart > 0;
+	r->has_poststop = hooks && hooks->n_poststop > 0;
 }
 
 /* The record as it is before the first side effect. */
 static int fill_record(struct ctr_container *c, const struct ctr_create *req,
 	const struct bundle *b, struct err *err)
 {
-	const struct oci_hooks *hooks = b->spec->hooks;
 	struct ctr_record *r = &c->rec;
 	char now[PROC_TIME_MAX];
 
 	if (engine_boot_id(c->engine, err) < 0)
 		return -1;
+	if (b->spec)
+		fill_from_bundle(r, b);
+	else
+		r->annotations = req->wanted->annotations;
 	r->id = arena_strdup(c->arena, req->id);
-	r->oci_version = b->spec->oci_version;
 	r->backend = c->backend->name;
-	r->bundle = b->path;
-	r->rootfs = b->rootfs;
 	r->created = arena_strdup(c->arena, proc_now(now));
 	r->owner = geteuid() == 0 ? "root" : arena_printf(c->arena, "%u", (unsigned)geteuid());
 	r->boot_id = c->engine->boot_id;
-	r->annotations = b->spec->annotations;
 	r->phase = CTR_CREATING;
 	r->cgroup_manager = c->engine->cgroup_manager;
-	r->has_start_hooks = hooks && hooks->n_poststart > 0;
-	r->has_poststop = hooks && hooks->n_poststop > 0;
-	if (req->from_request && fill_monitor(r, err) < 0)
+	r->from_request = req->from_request;
+	if (req->from_request && !c->backend->remote && fill_monitor(r, err) < 0)
 		return -1;
 	return arena_failed(c->arena) ? err_nomem(err) : 0;
 }
 
-static int reserve(struct ctr_container *c, const struct bundle *b, struct err *err)
+/* An id is one container's, wherever that lives. */
+static int check_free(struct ctr_container *c, struct err *err)
 {
 	struct ctr_engine *e = c->engine;
+	const bool remote = c->backend->remote;
+	struct store_box box = STORE_BOX_INIT;
+	struct err none = ERR_INIT;
+	int r;
 
-	if (engine_store(e, STORE_MAKE, err) < 0 ||
-		store_claim(&e->store, c->rec.id, &c->box, err) < 0)
+	if (remote ? engine_store(e, STORE_FIND, err) < 0 : engine_guests(e, STORE_FIND, err) < 0)
+		return -1;
+	r = store_find(remote ? &e->store : &e->guests, c->rec.id, &box, &none);
+	store_box_close(&box);
+	if (r < 0)
+		return 0;
+	return err_set(err, ERR_EXISTS, NULL, "container with given ID already exists");
+}
+
+static int reserve(struct ctr_container *c, const struct bundle *b, struct err *err)
+{
+	c->home = engine_home(c->engine, c->backend, STORE_MAKE, err);
+	if (!c->home || check_free(c, err) < 0 || store_claim(c->home, c->rec.id, &c->box, err) < 0)
 		return -1;
 	c->locked = true;
-	if (store_save_config(&c->box, b->text, b->n, err) == 0)
+	if (!b->spec || store_save_config(&c->box, b->text, b->n, err) == 0)
 		return 0;
 	struct err again = ERR_INIT;
-	if (store_remove(&e->store, c->rec.id, &again) < 0)
+	if (store_remove(c->home, c->rec.id, &again) < 0)
 		log_warn("%s: its folder couldn't be removed", c->rec.id);
 	return -1;
 }
@@ -189,7 +287,7 @@ static void undo(struct ctr_container *c, const struct bundle *b)
 	char line[1024];
 
 	if (c->backend->destroy(&c->rec, c->box.fd, &err) < 0 ||
-		store_remove(&c->engine->store, c->rec.id, &err) < 0) {
+		store_remove(c->home, c->rec.id, &err) < 0) {
 		err_line(&err, line, sizeof(line));
 		log_warn("%s couldn't be cleaned up: %s; try: ctrctl delete --force %s", c->rec.id,
 			line, c->rec.id);
@@ -206,6 +304,12 @@ static void fill_input(const struct ctr_container *c, const struct ctr_create *r
 		.id = req->id,
 		.bundle = b->path,
 		.spec = b->spec,
+		.context = c->rec.context,
+		.config = req->wanted,
+		.sandbox = req->sandbox,
+		.sandbox_remote = req->sandbox_remote,
+		.image = req->image ? req->image : b->image,
+		.faults = req->faults,
 		.attach = req->attach,
 		.dir_fd = FD_NONE,
 		.cache_fd = FD_NONE,
@@ -221,8 +325,16 @@ static void fill_input(const struct ctr_container *c, const struct ctr_create *r
 static int prepare(struct ctr_container *c, const struct ctr_create *req, struct bundle *b,
 	struct route *route, struct err *err)
 {
-	if (store_check_id(req->id, err) < 0 || bundle_open(req, c->arena, b, err) < 0)
+	*b = (struct bundle){ 0 };
+	*route = (struct route){ req->backend, NULL };
+	if (store_check_id(req->id, err) < 0)
 		return -1;
+	/* A request has been routed already. */
+	if (req->wanted)
+		return 0;
+	if (bundle_open(req, c->arena, b, err) < 0)
+		return -1;
+	b->image = select_image(&b->spec->annotations);
 	return select_bundle(c->engine, req, &b->spec->annotations, c->arena, route, err);
 }
 
@@ -230,7 +342,7 @@ static int check(struct ctr_container *c, const struct ctr_create *req, const st
 	const struct route *route, struct ctr_input *in, struct err *err)
 {
 	c->backend = select_backend(c->engine, route, err);
-	if (!c->backend)
+	if (!c->backend || engine_context(c->engine, c->backend, &c->rec.context, err) < 0)
 		return -1;
 	fill_input(c, req, b, in);
 	return c->backend->check(in, err);
@@ -252,7 +364,8 @@ struct ctr_container *ctr_container_create(
 		return NULL;
 	ctr_trace_add(
 		req->trace, "read, check, reserve", req->id, getpid(), begin, ctr_trace_now());
-	cache = store_cache(&e->store);
+	if (!c->backend->remote)
+		cache = store_cache(&e->store);
 	in.dir_fd = c->box.fd;
 	in.cache_fd = cache;
 	r = make(c, &in, req, err);

@@ -8,12 +8,17 @@
 #include "ctrctl/engine.h"
 #include "store/containers.h"
 
+enum { BACKENDS_MAX = 4 };
+
 struct ctr_engine {
 	char *root, *data, *settings_path;
 	const struct ctr_backend *const *backends;
+	struct ctr_context *contexts[BACKENDS_MAX]; /* NULL until asked for: engine_context() */
+	int credential_fd;
 	int cgroup_manager;
 	unsigned lock_timeout_ms;
 	struct store store;
+	struct store guests; /* <data>/guests: records of containers that live on a server */
 	char boot_id[PROC_BOOT_ID_MAX];  /* empty until asked for */
 	int data_fd;                     /* FD_NONE until asked for: engine_data() */
 	struct arena *arena;             /* of what lives as long as the engine */
@@ -24,6 +29,7 @@ struct ctr_container {
 	struct ctr_engine *engine;
 	struct arena *arena;
 	const struct ctr_backend *backend;
+	const struct store *home; /* where its record is: the engine's store, or its guests */
 	struct store_box box;
 	struct ctr_record rec;
 	bool locked, gone;
@@ -40,6 +46,14 @@ int engine_store(struct ctr_engine *, enum store_open, struct err *) _must_check
 int engine_boot_id(struct ctr_engine *, struct err *) _must_check_;
 /* The data folder, open; STORE_MAKE makes it (0700). FD_NONE with 0 when it isn't there (FIND). */
 int engine_data(struct ctr_engine *, enum store_open, int *ret_fd, struct err *) _must_check_;
+/* The records of containers that live on a server. */
+int engine_guests(struct ctr_engine *, enum store_open, struct err *) _must_check_;
+/* What the backend keeps; NULL for one that keeps nothing. */
+int engine_context(struct ctr_engine *, const struct ctr_backend *, struct ctr_context **ret,
+	struct err *) _must_check_;
+/* Where records of such containers are. Opened. */
+const struct store *engine_home(struct ctr_engine *, const struct ctr_backend *, enum store_open,
+	struct err *) _must_check_;
 /* Read once. */
 struct settings;
 int engine_settings(struct ctr_engine *, const struct settings **ret, struct err *) _must_check_;
@@ -56,12 +70,27 @@ static inline void container_close_p(struct ctr_container **c)
 const struct ctr_backend *find_backend(
 	const struct ctr_engine *, const char *name, struct err *) _must_check_;
 
+/* ---- container.c ---- */
+/* ERR_UNSUPPORTED: "this backend can't pause". */
+int container_unsupported(const struct ctr_container *, const char *what, struct err *);
+
+/* ---- remote.c: containers that live on a server ---- */
+enum { EXIT_UNKNOWN = 255 };
+int remote_note_phase(struct ctr_container *, enum ctr_status, struct err *) _must_check_;
+void remote_forget_start(struct ctr_container *);
+int remote_kill(struct ctr_container *, int signo, bool all, struct err *) _must_check_;
+/* It had a process that stood for it, and hasn't any more. */
+bool remote_proxy_died(const struct ctr_container *);
+/* 1 and *ret when it has ended, 0 while it hasn't, -1. */
+int remote_exit(struct ctr_container *, struct ctr_exit *ret, struct err *) _must_check_;
+
 /* ---- bundle.c ---- */
 struct bundle {
 	const char *path, *rootfs; /* absolute */
 	const char *text;          /* config.json as read */
 	size_t n;
-	const struct oci_spec *spec; /* checked */
+	const struct oci_spec *spec; /* checked; NULL: there is no bundle, but a request */
+	const char *image;           /* by the annotations of engines, or NULL */
 };
 /* All of it lives in the arena. */
 int bundle_open(

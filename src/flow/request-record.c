@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MONITOR_END_MS = 5000, UNKNOWN_STATUS = 255, STARTED_MAX = 64, PAUSE_MS = 20 };
+enum { MONITOR_END_MS = 5000, STARTED_MAX = 64, PAUSE_MS = 20 };
 
 #define STARTED "started"
 
@@ -150,6 +150,8 @@ int ctr_container_exit(struct ctr_container *c, struct ctr_exit *ret, struct err
 	enum ctr_status status;
 	int dir, r;
 
+	if (c->backend->remote)
+		return remote_exit(c, ret, err);
 	if (container_data(c, &dir, err) < 0)
 		return -1;
 	r = dir < 0 ? 0 : monitor_exit(dir, c->arena, ret, err);
@@ -166,7 +168,7 @@ int ctr_container_exit(struct ctr_container *c, struct ctr_exit *ret, struct err
 	r = dir < 0 ? 0 : monitor_exit(dir, c->arena, ret, err);
 	if (r != 0)
 		return r;
-	*ret = (struct ctr_exit){ .code = UNKNOWN_STATUS, .reason = CTR_EXIT_UNKNOWN };
+	*ret = (struct ctr_exit){ .code = EXIT_UNKNOWN, .reason = CTR_EXIT_UNKNOWN };
 	return 1;
 }
 
@@ -176,7 +178,7 @@ const char *ctr_container_monitor(struct ctr_container *c)
 	struct ctr_exit end;
 	int dir;
 
-	if (!c->rec.from_request)
+	if (!c->rec.from_request || c->backend->remote)
 		return NULL;
 	if (monitor_lives(c, &err) == 1)
 		return "running";
@@ -190,6 +192,8 @@ const char *ctr_container_monitor(struct ctr_container *c)
 
 static int connect_monitor(const struct ctr_container *c, struct err *err)
 {
+	if (c->backend->remote)
+		return container_unsupported(c, "pass on its standard streams", err);
 	if (c->only_kept || !c->rec.from_request)
 		return err_set(err, ERR_STATE, NULL, "the container has no monitor");
 	return monitor_connect(c->box.fd, err);
@@ -199,14 +203,15 @@ static int connect_monitor(const struct ctr_container *c, struct err *err)
 static int poll_for_end(
 	struct ctr_container *c, int timeout_ms, struct ctr_exit *ret, struct err *err)
 {
-	const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000000L };
+	const int ms = c->backend->poll_ms ? (int)c->backend->poll_ms : PAUSE_MS;
 	int waited = 0, r;
 
 	while ((r = ctr_container_exit(c, ret, err)) == 0) {
 		if (timeout_ms >= 0 && waited >= timeout_ms)
 			return 0;
-		nanosleep(&pause, NULL);
-		waited += PAUSE_MS;
+		int next = timeout_ms < 0 ? ms : MIN(ms, timeout_ms - waited);
+		nanosleep(&(struct timespec){ next / 1000, next % 1000 * 1000000L }, NULL);
+		waited += next;
 	}
 	return r;
 }
@@ -219,6 +224,8 @@ int ctr_container_wait(
 
 	if (r != 0)
 		return r;
+	if (c->backend->remote)
+		return poll_for_end(c, timeout_ms, ret, err);
 	fd = connect_monitor(c, err);
 	if (fd < 0 && err->code != ERR_STATE)
 		return -1;

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "flow/facts.h"
 #include "flow/monitor.h"
+#include "flow/sandbox.h"
 #include "flow/select.h"
 #include "model/cri.h"
 #include "store/requests.h"
@@ -69,7 +70,8 @@ static int stage_route(struct making *m, struct err *err)
 		return -1;
 	m->rec.backend = route.backend;
 	m->rec.reason = route.reason;
-	return select_backend(m->engine, &route, err) ? 0 : -1;
+	m->backend = select_backend(m->engine, &route, err);
+	return m->backend ? 0 : -1;
 }
 
 /* ---- stages: who it is ---- */
@@ -347,6 +349,57 @@ static int stage_commit(struct making *m, struct err *err)
 	return request_commit(m->dir_fd, m->rec.id, err);
 }
 
+/* ---- stages: a container on a server ---- */
+
+/* What a remote backend is given instead of a bundle. */
+static int remote_input(struct making *m, struct ctr_input *ret, struct err *err)
+{
+	*ret = (struct ctr_input){ .id = m->rec.id,
+		.config = m->config,
+		.sandbox = m->sandbox,
+		.image = m->rec.image,
+		.faults = m->faults,
+		.attach = CTR_ATTACH_INIT,
+		.dir_fd = FD_NONE,
+		.cache_fd = FD_NONE,
+		.trace = m->req->trace };
+	if (engine_context(m->engine, m->backend, &ret->context, err) < 0)
+		return -1;
+	return sandbox_is_remote(m->engine, m->sandbox, &ret->sandbox_remote, err);
+}
+
+/* All faults of the request, before anything of it is written down. */
+static int stage_remote_check(struct making *m, struct err *err)
+{
+	struct ctr_input in;
+
+	return remote_input(m, &in, err) < 0 ? -1 : m->backend->check(&in, err);
+}
+
+static int stage_remote_create(struct making *m, struct err *err)
+{
+	struct ctr_input in;
+	struct ctr_container *c;
+
+	if (remote_input(m, &in, err) < 0)
+		return -1;
+	const struct ctr_create create = { .id = m->rec.id,
+		.backend = m->rec.backend,
+		.attach = CTR_ATTACH_INIT,
+		.from_request = true,
+		.wanted = m->config,
+		.sandbox = m->sandbox,
+		.sandbox_remote = in.sandbox_remote,
+		.image = m->rec.image,
+		.faults = m->faults,
+		.trace = m->req->trace };
+	c = ctr_container_create(m->engine, &create, err);
+	if (!c)
+		return -1;
+	ctr_container_close(c);
+	return 0;
+}
+
 /* ---- the operation ---- */
 
 struct stage {
@@ -354,10 +407,13 @@ struct stage {
 	int (*run)(struct making *, struct err *); /* 1: the answer is known, no more to do */
 };
 
-static const struct stage stages[] = {
-	{ "check", stage_check },       /* the message by itself */
-	{ "sandbox", stage_sandbox },   /* the message in its pod */
-	{ "route", stage_route },       /* the backend */
+static const struct stage opening[] = {
+	{ "check", stage_check },     /* the message by itself */
+	{ "sandbox", stage_sandbox }, /* the message in its pod */
+	{ "route", stage_route },     /* the backend */
+};
+
+static const struct stage making_native[] = {
 	{ "identity", stage_identity }, /* name and id */
 	{ "reserve", stage_reserve },   /* the folder is the reservation */
 	{ "image", stage_image },
@@ -367,6 +423,15 @@ static const struct stage stages[] = {
 	{ "spec", stage_spec },    /* pure */
 	{ "bundle", making_write },
 	{ "create", stage_create }, /* by the backend, in the monitor */
+	{ "commit", stage_commit },
+};
+
+static const struct stage making_remote[] = {
+	{ "identity", stage_identity },
+	{ "wish", stage_remote_check }, /* what a server can't give is refused */
+	{ "reserve", stage_reserve },
+	{ "record", stage_record },
+	{ "create", stage_remote_create }, /* by the backend, with a record of its own */
 	{ "commit", stage_commit },
 };
 
@@ -446,10 +511,15 @@ int ctr_create_container(struct ctr_engine *e, const struct ctr_create_request *
 	struct ctr_created *ret, struct ctr_faults *faults, struct err *err)
 {
 	_cleanup_(making_done) struct making m;
+	int r;
 
 	if (making_init(&m, e, req, faults, err) < 0)
 		return -1;
-	if (run_stages(&m, stages, ARRAY_SIZE(stages), err) < 0) {
+	if (run_stages(&m, opening, ARRAY_SIZE(opening), err) < 0)
+		return -1;
+	r = m.backend->remote ? run_stages(&m, making_remote, ARRAY_SIZE(making_remote), err)
+			      : run_stages(&m, making_native, ARRAY_SIZE(making_native), err);
+	if (r < 0) {
 		undo(&m);
 		return -1;
 	}
@@ -487,13 +557,18 @@ static const struct stage routing[] = {
 	{ "route", stage_route },
 };
 
-static const struct stage describing[] = {
+static const struct stage describing_native[] = {
 	{ "identity", stage_identity },
 	{ "folder", explain_folder },
 	{ "image", stage_image },
 	{ "mount", making_mount },
 	{ "facts", stage_facts },
 	{ "spec", stage_spec },
+};
+
+static const struct stage describing_remote[] = {
+	{ "identity", stage_identity },
+	{ "wish", stage_remote_check },
 };
 
 static void write_route(const struct making *m, struct str *out)
@@ -537,6 +612,35 @@ static int write_plan(struct making *m, struct str *out, struct err *err)
 	return 0;
 }
 
+/* The backend's own words: where it would go, and all that would be sent. */
+static int write_remote_plan(struct making *m, struct str *out, struct err *err)
+{
+	_free_ char *plan = NULL;
+	struct ctr_input in;
+	int r;
+
+	if (remote_input(m, &in, err) < 0)
+		return -1;
+	str_printf(out, "container %s %s\nsandbox %s%s\n", m->rec.id, m->rec.name, m->sandbox->id,
+		m->imagined ? " (not there: as it would be made)" : "");
+	r = m->backend->explain
+		    ? m->backend->explain(&in, &plan, err)
+		    : err_set(err, ERR_UNSUPPORTED, m->backend->name, "this backend can't explain");
+	str_add(out, plan ? plan : "");
+	return r;
+}
+
+static int describe(struct making *m, struct str *out, struct err *err)
+{
+	if (m->backend->remote)
+		return run_stages(m, describing_remote, ARRAY_SIZE(describing_remote), err) < 0
+			       ? -1
+			       : write_remote_plan(m, out, err);
+	return run_stages(m, describing_native, ARRAY_SIZE(describing_native), err) < 0
+		       ? -1
+		       : write_plan(m, out, err);
+}
+
 int ctr_explain_request(struct ctr_engine *e, const struct ctr_create_request *req, char **ret_text,
 	struct ctr_faults *faults, struct err *err)
 {
@@ -550,9 +654,7 @@ int ctr_explain_request(struct ctr_engine *e, const struct ctr_create_request *r
 	m.explains = true;
 	if (run_stages(&m, routing, ARRAY_SIZE(routing), err) == 0) {
 		write_route(&m, &out);
-		r = run_stages(&m, describing, ARRAY_SIZE(describing), err);
-		if (r == 0)
-			r = write_plan(&m, &out, err);
+		r = describe(&m, &out, err);
 	} else {
 		/* What was chosen and can't be used is shown all the same. */
 		write_route(&m, &out);

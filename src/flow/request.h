@@ -22,6 +22,7 @@ struct making {
 
 	struct ctr_sandbox *pod;
 	const struct ctr_sandbox_record *sandbox;
+	const struct ctr_backend *backend;
 	struct ctr_cri_record rec;
 	bool existed; /* the answer is a container that is there */
 

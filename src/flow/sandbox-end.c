@@ -70,6 +70,9 @@ static int container_lives(struct ctr_engine *e, const char *id, bool kill, stru
 		return -1;
 	if (status == CTR_STOPPED || status == CTR_CREATING)
 		return 0;
+	/* What ends at a server has ended when the call returns. */
+	if (kill && c->backend->remote)
+		return ctr_container_stop(c, 0, err) < 0 ? -1 : 0;
 	if (kill && ctr_container_kill(c, SIGKILL, false, err) < 0)
 		return err->code == ERR_STATE ? 0 : -1;
 	return 1;

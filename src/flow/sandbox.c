@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "flow/podfiles.h"
+#include "flow/select.h"
 #include "model/cri.h"
 #include "model/settings.h"
 
@@ -64,6 +65,25 @@ struct ctr_sandbox *ctr_sandbox_close(struct ctr_sandbox *s)
 const struct ctr_sandbox_record *ctr_sandbox_record(const struct ctr_sandbox *s)
 {
 	return &s->rec;
+}
+
+int sandbox_is_remote(
+	struct ctr_engine *e, const struct ctr_sandbox_record *rec, bool *ret, struct err *err)
+{
+	const struct settings *settings;
+	const char *name;
+
+	*ret = false;
+	if (!rec->runtime_handler)
+		return 0;
+	if (engine_settings(e, &settings, err) < 0)
+		return -1;
+	/* Of a handler that the configuration no longer knows: as it was made. */
+	if (select_handler(settings, rec->runtime_handler, &name, &(struct err)ERR_INIT) < 0)
+		return 0;
+	for (size_t i = 0; name && e->backends[i]; i++)
+		*ret |= str_eq(e->backends[i]->name, name) && e->backends[i]->remote;
+	return 0;
 }
 
 const char *sandbox_key(const char *name, char buf[SANDBOX_KEY_MAX])
@@ -175,7 +195,14 @@ int ctr_sandbox_state(struct ctr_sandbox *s, enum ctr_sandbox_state *ret, struct
 {
 	_close_ int run = FD_NONE;
 	int ready = 0;
+	bool remote;
 
+	if (sandbox_is_remote(s->engine, &s->rec, &remote, err) < 0)
+		return -1;
+	if (remote) {
+		*ret = s->rec.state;
+		return 0;
+	}
 	if (s->rec.state == CTR_SANDBOX_READY) {
 		if (engine_boot_id(s->engine, err) < 0)
 			return -1;
@@ -362,11 +389,14 @@ static int make_parts(struct run *r, struct err *err)
 	struct ctr_sandbox *s = r->s;
 	const struct ctr_sandbox_save save = { save_making, s };
 	_close_ int run = FD_NONE;
+	bool remote;
 
 	if (sandbox_save_config(s->dir, &r->text, err) < 0 ||
 		sandbox_save(s->dir, &s->rec, err) < 0 || make_files(r, err) < 0 ||
-		make_run_folder(s, &run, err) < 0 ||
-		s->backend->sandbox_make(&s->rec, run, &save, err) < 0)
+		sandbox_is_remote(s->engine, &s->rec, &remote, err) < 0)
+		return -1;
+	if (!remote && (make_run_folder(s, &run, err) < 0 ||
+			       s->backend->sandbox_make(&s->rec, run, &save, err) < 0))
 		return -1;
 	s->rec.state = CTR_SANDBOX_READY;
 	s->rec.complete = true;

@@ -17,6 +17,11 @@ struct ctr_sandbox {
 	struct ctr_sandbox_record rec;
 };
 
+/* Made for a backend whose containers live on a server: it is a record and files, without
+ * namespaces, cgroup or pause, and outlives reboots. */
+int sandbox_is_remote(struct ctr_engine *, const struct ctr_sandbox_record *, bool *ret,
+	struct err *) _must_check_;
+
 enum { SANDBOX_KEY_MAX = 136 };
 
 /* ---- sandbox.c ---- */

@@ -195,6 +195,13 @@ static const char *first_of(
 	return NULL;
 }
 
+const char *select_image(const struct ctr_map_str *annotations)
+{
+	const char *key;
+
+	return first_of(annotations, image_keys, ARRAY_SIZE(image_keys), &key);
+}
+
 static int select_sandbox(const char *flag, struct route *ret, struct err *err)
 {
 	if (flag && !str_eq(flag, "native"))

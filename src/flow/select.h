@@ -46,6 +46,9 @@ int select_handler(const struct settings *, const char *handler, const char **re
 int select_bundle(struct ctr_engine *, const struct ctr_create *, const struct ctr_map_str *,
 	struct arena *, struct route *ret, struct err *) _must_check_;
 
+/* The image's name in a bundle's annotations, as engines write it; NULL without one. */
+const char *select_image(const struct ctr_map_str *annotations);
+
 /* The route's backend, asked whether it can work here. ERR_UNSUPPORTED: it isn't in this build, or
  * can't. */
 const struct ctr_backend *select_backend(

@@ -55,6 +55,12 @@ int settings_load(
 int settings_parse(const char *text, size_t n, struct arena *, struct settings *ret,
 	struct err *) _must_check_;
 
+/* Is there a server with containers? */
+static inline bool settings_has_remote(const struct settings *s)
+{
+	return s->proxmox != NULL;
+}
+
 /* 0 when a backend of that name can be (it needn't be in this build), else ERR_INVALID. */
 int settings_check_backend(const char *name, struct err *) _must_check_;
 

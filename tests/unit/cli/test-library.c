@@ -8,10 +8,9 @@
 
 static const struct ctr_backend *const backends[] = { &ctr_backend_native, NULL };
 
-static int count(void *arg, const struct ctr_record *r, enum ctr_status status, struct err *err)
+static int count(void *arg, const struct ctr_listed *one, struct err *err)
 {
-	(void)r;
-	(void)status;
+	(void)one;
 	(void)err;
 	++*(int *)arg;
 	return 0;

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is different about containers that live on a server. */
+#include "base/log.h"
+#include "base/sys.h"
+#include "flow/request.h"
+
+#include <signal.h>
+#include <string.h>
+
+/* ---- phases ---- */
+
+int remote_note_phase(struct ctr_container *c, enum ctr_status phase, struct err *err)
+{
+	if (c->rec.phase == (int)phase)
+		return 0;
+	c->rec.phase = phase;
+	return store_save(&c->box, &c->rec, err);
+}
+
+/* Its start failed: it is as it was. When that can't be noted it counts as started, and so as
+ * stopped: it can be deleted. */
+void remote_forget_start(struct ctr_container *c)
+{
+	struct err err = ERR_INIT;
+	char line[1024];
+
+	if (remote_note_phase(c, CTR_CREATED, &err) == 0)
+		return;
+	err_line(&err, line, sizeof(line));
+	log_warn("%s: that its start failed can't be noted: %s", c->rec.id, line);
+}
+
+/* ---- the process that stands for it ---- */
+
+/* Its pidfd, or FD_NONE: there is none of this boot that lives. */
+static int open_proxy(const struct ctr_container *c)
+{
+	struct err err = ERR_INIT;
+	int fd;
+
+	if (c->rec.pid <= 0 || engine_boot_id(c->engine, &err) < 0 ||
+		!str_eq(c->rec.boot_id, c->engine->boot_id))
+		return FD_NONE;
+	fd = sys_pidfd_open(c->rec.pid, 0);
+	/* Looked at after it was opened: what is found then is what the fd means. */
+	if (fd >= 0 && proc_is_alive(c->rec.pid, c->rec.start_time, &err) != 1)
+		fd = fd_close(fd);
+	return fd < 0 ? FD_NONE : fd;
+}
+
+bool remote_proxy_died(const struct ctr_container *c)
+{
+	_close_ int fd = FD_NONE;
+
+	if (!c->backend->remote || c->rec.pid <= 0)
+		return false;
+	fd = open_proxy(c);
+	return fd < 0;
+}
+
+/* ---- kill ---- */
+
+/* Nothing runs in it that could get a signal. What would end a waiting init ends it: it counts as
+ * stopped from now on. */
+static int kill_created(struct ctr_container *c, int signo, struct err *err)
+{
+	_close_ int proxy = FD_NONE;
+
+	if (signo == 0)
+		return 0;
+	if (ctr_container_lock(c, err) < 0 || remote_note_phase(c, CTR_RUNNING, err) < 0)
+		return -1;
+	proxy = open_proxy(c);
+	if (proxy >= 0 && sys_pidfd_send_signal(proxy, SIGKILL) < 0 && errno != ESRCH)
+		return err_sys(err, errno, "pidfd_send_signal", "%d", (int)c->rec.pid);
+	return 0;
+}
+
+int remote_kill(struct ctr_container *c, int signo, bool all, struct err *err)
+{
+	enum ctr_status status;
+
+	if (ctr_container_status(c, &status, err) < 0)
+		return -1;
+	if (all && status == CTR_STOPPED)
+		return 0;
+	if (lifecycle_check(VERB_KILL, status, c->rec.id, err) < 0)
+		return -1;
+	if (status == CTR_CREATED)
+		return kill_created(c, signo, err);
+	if (c->backend->signal(&c->rec, c->box.fd, signo, all, err) == 0)
+		return 0;
+	if (err->code != ERR_STATE)
+		return -1;
+	/* It ended between the look and the signal. */
+	return all ? 0 : lifecycle_check(VERB_KILL, CTR_STOPPED, c->rec.id, err);
+}
+
+/* ---- end ---- */
+
+int remote_exit(struct ctr_container *c, struct ctr_exit *ret, struct err *err)
+{
+	enum ctr_status status;
+
+	if (ctr_container_status(c, &status, err) < 0)
+		return -1;
+	if (status != CTR_STOPPED)
+		return 0;
+	*ret = (struct ctr_exit){ .code = EXIT_UNKNOWN, .reason = CTR_EXIT_UNKNOWN };
+	if (c->only_kept || !c->backend->ended)
+		return 1;
+	return c->backend->ended(&c->rec, c->box.fd, ret, err) < 0 ? -1 : 1;
+}
+
+/* ---- what is on a server, and not on record ---- */
+
+int ctr_adopt(struct ctr_engine *e, const char *backend, const char *id, struct err *err)
+{
+	_container_ struct ctr_container *c = container_new(e, err);
+	struct err again = ERR_INIT;
+	int r;
+
+	if (!c || store_check_id(id, err) < 0)
+		return -1;
+	c->backend = find_backend(e, backend, err);
+	if (!c->backend || engine_context(e, c->backend, &c->rec.context, err) < 0)
+		return -1;
+	if (!c->backend->find)
+		return err_set(err, ERR_UNSUPPORTED, backend, "this backend has no server to ask");
+	if (engine_boot_id(e, err) < 0)
+		return -1;
+	c->home = engine_home(e, c->backend, STORE_MAKE, err);
+	if (!c->home || store_claim(c->home, id, &c->box, err) < 0)
+		return -1;
+	c->locked = true;
+	r = c->backend->find(c->rec.context, id, c->box.fd, &c->rec, err);
+	if (r == 1) {
+		c->rec.backend = c->backend->name;
+		c->rec.boot_id = e->boot_id;
+		if (store_save(&c->box, &c->rec, err) == 0)
+			return 0;
+		r = -1;
+	}
+	if (store_remove(c->home, id, &again) < 0)
+		log_warn("%s: its folder couldn't be removed", id);
+	return r < 0 ? -1 : err_set(err, ERR_NOT_FOUND, NULL, "container does not exist");
+}
+
+int ctr_diagnose(
+	struct ctr_engine *e, const char *backend, const struct ctr_report *report, struct err *err)
+{
+	const struct ctr_backend *b = find_backend(e, backend, err);
+	struct ctr_context *context;
+
+	if (!b || engine_context(e, b, &context, err) < 0)
+		return -1;
+	if (!b->diagnose)
+		return err_set(err, ERR_UNSUPPORTED, backend,
+			"this backend needs nothing that could be checked");
+	return b->diagnose(context, report, err);
+}
