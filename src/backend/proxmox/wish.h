@@ -15,7 +15,8 @@
 struct wish_mount {
 	const char *source, *target; /* absolute, clean */
 	bool readonly;
-	const char *from; /* "config.mounts[3]" */
+	const char *options; /* mountoptions: "nodev;nosuid"; NULL: none */
+	const char *from;    /* "config.mounts[3]" */
 };
 
 struct wish_device {

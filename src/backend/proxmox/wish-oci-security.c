@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What confines a container, and whether a guest is confined as much. */
+#include "backend/proxmox/wish-oci.h"
+
+#include "base/path.h"
+#include "model/caps.h"
+#include "model/seccomp-default.h"
+
+#include <string.h>
+
+#define CAP(n) (UINT64_C(1) << (n))
+
+/* What engines give unless told otherwise, by the kernel's numbers. */
+enum {
+	CHOWN = 0,
+	DAC_OVERRIDE = 1,
+	FOWNER = 3,
+	FSETID = 4,
+	KILL = 5,
+	SETGID = 6,
+	SETUID = 7,
+	SETPCAP = 8,
+	NET_BIND_SERVICE = 10,
+	NET_RAW = 13,
+	SYS_CHROOT = 18,
+	MKNOD = 27,
+	AUDIT_WRITE = 29,
+	SETFCAP = 31,
+};
+#define CAPS_CRIO                                                                                 \
+	(CAP(CHOWN) | CAP(DAC_OVERRIDE) | CAP(FSETID) | CAP(FOWNER) | CAP(SETGID) | CAP(SETUID) | \
+		CAP(SETPCAP) | CAP(NET_BIND_SERVICE) | CAP(KILL))
+#define CAPS_PODMAN     (CAPS_CRIO | CAP(SETFCAP) | CAP(SYS_CHROOT))
+#define CAPS_CONTAINERD (CAPS_PODMAN | CAP(MKNOD) | CAP(NET_RAW) | CAP(AUDIT_WRITE))
+static const uint64_t defaults[] = { CAPS_CRIO, CAPS_PODMAN, CAPS_CONTAINERD };
+
+static bool is_default(uint64_t set)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(defaults); i++) {
+		if (set == defaults[i])
+			return true;
+	}
+	return false;
+}
+
+static void check_capabilities(struct wish_oci *o)
+{
+	const struct oci_capabilities *c = o->spec->process->capabilities;
+	const bool root = o->spec->process->user.uid == 0;
+	uint64_t bounding = 0, permitted = 0, effective = 0, more = 0;
+
+	if (c) {
+		bounding = caps_mask(c->bounding, c->n_bounding, NULL);
+		permitted = caps_mask(c->permitted, c->n_permitted, NULL);
+		effective = caps_mask(c->effective, c->n_effective, NULL);
+		more = caps_mask(c->inheritable, c->n_inheritable, NULL) |
+		       caps_mask(c->ambient, c->n_ambient, NULL);
+	}
+	more |= bounding | permitted | effective;
+	if (more & ~CAPS_CONTAINERD) {
+		ctr_fault_add(o->faults, ERR_UNSUPPORTED, "process.capabilities",
+			"more than an engine's default set (a privileged container, say) can't be "
+			"given to a guest");
+		return;
+	}
+	/* Engines clear the sets of a user that isn't root, or leave it to execve. */
+	if (!is_default(bounding) || (root && (permitted != bounding || effective != bounding)))
+		wish_oci_judge(o, "process.capabilities", "process.capabilities", NULL);
+}
+
+/* ---- seccomp ---- */
+
+static bool lets_pass(const struct oci_seccomp *s, const char *name)
+{
+	for (size_t i = 0; i < s->n_syscalls; i++) {
+		const struct oci_seccomp_rule *r = &s->syscalls[i];
+
+		if (r->action != OCI_ACT_ALLOW || r->n_args)
+			continue;
+		for (size_t k = 0; k < r->n_names; k++) {
+			if (str_eq(r->names[k], name))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Engines' defaults differ by what was new when they were made: nine of ten calls of the one that
+ * is built in here must pass. */
+static bool is_usual(const struct oci_seccomp *s, const struct oci_seccomp *usual)
+{
+	size_t all = 0, passed = 0;
+
+	if (s->listener_path)
+		return false;
+	if (s->default_action == OCI_ACT_ALLOW)
+		return s->n_syscalls == 0;
+	for (size_t i = 0; i < usual->n_syscalls; i++) {
+		const struct oci_seccomp_rule *r = &usual->syscalls[i];
+
+		if (r->action != OCI_ACT_ALLOW || r->n_args)
+			continue;
+		for (size_t k = 0; k < r->n_names; k++) {
+			all++;
+			passed += lets_pass(s, r->names[k]);
+		}
+	}
+	return passed * 10 >= all * 9;
+}
+
+static int check_seccomp(struct wish_oci *o, struct err *err)
+{
+	const struct oci_seccomp *s = o->spec->linux_ ? o->spec->linux_->seccomp : NULL;
+	const struct oci_seccomp *usual;
+
+	if (!s)
+		return 0;
+	usual = seccomp_default(NULL, 0, o->arena);
+	if (!usual)
+		return err_nomem(err);
+	if (!is_usual(s, usual))
+		wish_oci_judge(o, "linux.seccomp.**", "linux.seccomp", NULL);
+	return 0;
+}
+
+/* ---- AppArmor, paths ---- */
+
+static bool is_usual_profile(const char *name)
+{
+	static const char *const names[] = { "cri-containerd.apparmor.d", "crio-default",
+		"docker-default", "nerdctl-default", "ctrctl-default" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (str_eq(names[i], name))
+			return true;
+	}
+	return str_starts(name, "containers-default-"); /* Podman's, with its version */
+}
+
+static void check_paths(
+	struct wish_oci *o, const char *const *paths, size_t n, const char *field, const char *row)
+{
+	char place[64];
+
+	for (size_t i = 0; i < n; i++) {
+		if (path_is_under(paths[i], "/proc") || path_is_under(paths[i], "/sys"))
+			continue;
+		snprintf(place, sizeof(place), "%s[%zu]", field, i);
+		wish_oci_judge(o, row, place, NULL);
+	}
+}
+
+int wish_oci_security(struct wish_oci *o, struct err *err)
+{
+	const struct oci_process *p = o->spec->process;
+	const struct oci_linux *l = o->spec->linux_;
+
+	if (p) {
+		check_capabilities(o);
+		if (p->apparmor_profile && *p->apparmor_profile &&
+			!is_usual_profile(p->apparmor_profile))
+			wish_oci_judge(
+				o, "process.apparmorProfile", "process.apparmorProfile", NULL);
+	}
+	if (l) {
+		check_paths(o, l->masked_paths, l->n_masked_paths, "linux.maskedPaths",
+			"linux.maskedPaths[]");
+		check_paths(o, l->readonly_paths, l->n_readonly_paths, "linux.readonlyPaths",
+			"linux.readonlyPaths[]");
+	}
+	return check_seccomp(o, err);
+}
