@@ -30,7 +30,7 @@ ALLOWED = {
 # public headers a room may use; None: all
 PUBLIC = {"src/base": {"ctrctl/err.h", "ctrctl/fault.h", "ctrctl/map.h"}, "src/init": set(), "src/pause": set(), "src/monitor": set()}
 # third-party header -> how many files may include it
-OWNED = re.compile(r"^(yajl/|seccomp\.h|libmnl/|sys/capability\.h|curl/|selinux/|archive|nettle/|zlib\.h|zstd\.h)")
+OWNED = re.compile(r"^(yajl/|seccomp\.h|libmnl/|sys/capability\.h|curl/|openssl/|selinux/|archive|nettle/|zlib\.h|zstd\.h)")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 
 

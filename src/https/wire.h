@@ -31,6 +31,8 @@ enum {
 	HTTPS_ANSWER_MAX = 16 << 20, /* body */
 	HTTPS_REASON_MAX = 2048,     /* of the status line */
 	HTTPS_PATH_MAX = 64 << 10,
+	HTTPS_LOGIN_MS = 30 * 1000, /* one login takes no longer */
+	HTTPS_LOGINS_MAX = 3,       /* nor are there more of them for one ask */
 };
 
 enum https_auth {

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "https/https.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* C0, DEL, and C1, which some terminals obey. */
+static bool is_control(const unsigned char *p, size_t n)
+{
+	return (n == 1 && (*p < 0x20 || *p == 0x7f)) ||
+	       (n == 2 && p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0);
+}
+
+size_t text_clean(char *dst, size_t size, const char *src, size_t n)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < n;) {
+		size_t len = utf8_len(src + i, n - i);
+		if (len && at + len >= size)
+			break;
+		if (len && !is_control((const unsigned char *)src + i, len) &&
+			(at || src[i] != ' ')) {
+			memcpy(dst + at, src + i, len);
+			at += len;
+		}
+		i += len ? len : 1;
+	}
+	while (at && dst[at - 1] == ' ')
+		at--;
+	dst[at] = 0;
+	return at;
+}
+
+const char *text_reason(const char *line, size_t n, size_t *ret_n)
+{
+	const char *end = line + n, *p = line;
+
+	for (int word = 0; word < 2; word++) {
+		while (p < end && *p != ' ')
+			p++;
+		while (p < end && *p == ' ')
+			p++;
+	}
+	*ret_n = (size_t)(end - p);
+	return p;
+}
+
+bool text_is_json(const char *type)
+{
+	static const char json[] = "application/json";
+	size_t n = sizeof(json) - 1;
+
+	if (!type || strncasecmp(type, json, n) != 0)
+		return false;
+	return type[n] == 0 || type[n] == ';' || type[n] == ' ';
+}
