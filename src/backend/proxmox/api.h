@@ -51,6 +51,13 @@ enum pve_reason {
 enum pve_reason pve_reason_of(unsigned status, const char *text);
 /* The kind of error that a reason is. */
 enum err_code pve_reason_code(enum pve_reason);
+/* What the reader can do about it, into err->hint, where something is known. `node` and `vmid` are
+ * the guest's, NULL: unknown; `text` the server's words. */
+void pve_reason_hint(
+	enum pve_reason, const char *node, const char *vmid, const char *text, struct err *);
+/* The server's words as one line of readable text, at most n - 1 bytes, ends with "..." when cut.
+ */
+void pve_words(const char *text, char *buf, size_t n);
 
 /* A session: settings, connection, what is known of the server. */
 struct pve {
@@ -62,7 +69,14 @@ struct pve {
 	int (*exchange)(void *arg, const struct pve_ask *, struct arena *, struct pve_answer *,
 		struct err *);
 	void *exchange_arg;
+	/* The same for waiting, which then takes no time. NULL: nanosleep. */
+	void (*pause)(void *arg, unsigned ms);
+	uint64_t skipped_ms; /* what it would have taken */
 };
+
+/* Waits, and the clock that goes with it (monotonic): for whoever polls or tries again. */
+void pve_pause(struct pve *, unsigned ms);
+uint64_t pve_now_ms(const struct pve *);
 
 struct pve_fault {
 	enum pve_reason reason;
@@ -76,6 +90,10 @@ struct pve_fault {
  * parameter among them ("net0.ip: invalid format"), and a hint where one is known.
  */
 int pve_get(struct pve *, struct arena *, const char *path, const struct pve_form *query,
+	const struct json **ret_data, struct pve_fault *fault, struct err *) _must_check_;
+
+/* The same, asked just once: for whoever asks again anyway. */
+int pve_get_once(struct pve *, struct arena *, const char *path, const struct pve_form *query,
 	const struct json **ret_data, struct pve_fault *fault, struct err *) _must_check_;
 
 /*

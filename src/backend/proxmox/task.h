@@ -18,7 +18,7 @@ struct pve_upid {
 /* Strict: what doesn't fit never becomes part of a path. Lives in the arena. */
 int pve_upid_parse(
 	const char *text, struct arena *, struct pve_upid *ret, struct err *) _must_check_;
-/* The same of a call's data. */
+/* The same of a call's data. When it fails the call may have been carried out all the same. */
 int pve_upid_of(
 	const struct json *data, struct arena *, struct pve_upid *ret, struct err *) _must_check_;
 
