@@ -12,7 +12,7 @@
 struct options {
 	/* global */
 	const char *root, *data, *settings, *log, *log_format, *log_level, *cgroup_manager,
-		*rootless, *criu, *trace;
+		*rootless, *criu, *trace, *credential_fd;
 	bool debug, systemd_cgroup, version, help;
 	/* create, run, explain, spec */
 	const char *bundle, *config, *console_socket, *pidfd_socket, *pid_file;
@@ -56,7 +56,7 @@ verb_fn verb_create, verb_run, verb_start, verb_state, verb_exec, verb_kill, ver
 	verb_ps, verb_pause, verb_resume, verb_update, verb_spec, verb_features, verb_explain,
 	verb_image_load, verb_image_list, verb_image_inspect, verb_image_remove, verb_sandbox_run,
 	verb_sandbox_status, verb_sandbox_list, verb_sandbox_stop, verb_sandbox_remove, verb_wait,
-	verb_stop, verb_logs, verb_attach;
+	verb_stop, verb_logs, verb_attach, verb_stats, verb_check_proxmox;
 
 struct command {
 	const char *name;
@@ -77,6 +77,10 @@ extern const struct option_row global_options[];
 int print_out(const struct str *, struct err *) _must_check_;
 int print_help(const struct command *, struct err *) _must_check_;
 int print_version(struct err *) _must_check_;
+
+/* signals.c: with --backend a container that isn't on record is looked for at that backend's
+ * server, and taken on record; what isn't there either is no failure yet. */
+int adopt(struct cli *, struct err *) _must_check_;
 
 /* attach.c: the fds that cross. */
 /* --preserve-fds and LISTEN_FDS: each must be open, no directory, no O_PATH. Before anything else

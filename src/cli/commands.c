@@ -24,6 +24,8 @@ const struct option_row global_options[] = {
 	FLAG("debug", 0, debug, "the same as --log-level debug"),
 	TEXT("trace", 0, trace, "FILE",
 		"write the steps with their times, for Chrome's trace viewer"),
+	TEXT("credential-fd", 0, credential_fd, "FD",
+		"read the Proxmox token or password from this descriptor"),
 	TEXT("cgroup-manager", 0, cgroup_manager, "NAME", "cgroupfs or disabled (cgroupfs)"),
 	FLAG("systemd-cgroup", 0, systemd_cgroup, NULL),
 	TEXT("rootless", 0, rootless, "BOOL", NULL),
@@ -51,6 +53,9 @@ const struct option_row global_options[] = {
 	TEXT("request", 0, request, "FILE|-", "a CRI CreateContainerRequest instead of a bundle"), \
 		TEXT("pod", 0, pod, "FILE", "the pod as crictl has it, found or run; with:"),      \
 		TEXT("container", 0, container, "FILE", "the container as crictl has it")
+
+#define BACKEND_WHERE \
+	TEXT("backend", 0, backend, "NAME", "not on record? ask this backend's server: proxmox")
 
 static const struct option_row none[] = { HELP, { 0 } };
 static const struct option_row create_options[] = { CREATE_OPTIONS, REQUEST_OPTIONS, { 0 } };
@@ -89,8 +94,10 @@ static const struct option_row exec_options[] = {
 static const struct option_row kill_options[] = {
 	FLAG("all", 'a', all, "every process of the container"), HELP, { 0 }
 };
+static const struct option_row state_options[] = { BACKEND_WHERE, HELP, { 0 } };
 static const struct option_row delete_options[] = {
 	FLAG("force", 'f', force, "kill it first; an unknown id is success"),
+	BACKEND_WHERE,
 	HELP,
 	{ 0 },
 };
@@ -192,7 +199,7 @@ const struct command commands[] = {
 		"let a created container's program run", false, 1 },
 	{ "run", run_options, OPT_ANYWHERE, 0, 1, verb_run, "ID | --request FILE",
 		"create, start, wait and delete", true, 1 },
-	{ "state", none, OPT_ANYWHERE, 1, 1, verb_state, "ID",
+	{ "state", state_options, OPT_ANYWHERE, 1, 1, verb_state, "ID",
 		"show the state of a container as JSON", false, 1 },
 	{ "exec", exec_options, OPT_FIRST, 1, -1, verb_exec, "ID [COMMAND...]",
 		"run another process in a container", true, 255 },
@@ -212,6 +219,8 @@ const struct command commands[] = {
 		"show what a container has written", false, 1 },
 	{ "attach", attach_options, OPT_ANYWHERE, 1, 1, verb_attach, "ID",
 		"be tied to a container's standard streams", false, 1 },
+	{ "stats", ps_options, OPT_ANYWHERE, 1, -1, verb_stats, "ID...", "show what containers use",
+		false, 1 },
 	{ "pause", none, OPT_ANYWHERE, 1, 1, verb_pause, "ID", "freeze a container", false, 1 },
 	{ "resume", none, OPT_ANYWHERE, 1, 1, verb_resume, "ID", "let a paused container go on",
 		false, 1 },
@@ -223,6 +232,8 @@ const struct command commands[] = {
 		"show what this runtime can do, as JSON", false, 1 },
 	{ "explain", explain_options, OPT_ANYWHERE, 0, 1, verb_explain, "[ID | FILE]",
 		"show what create would do, step by step", false, 1 },
+	{ "check proxmox", none, OPT_ANYWHERE, 0, 0, verb_check_proxmox, "",
+		"show what the Proxmox VE server lacks, and how to grant it", false, 1 },
 	{ "image load", image_load_options, OPT_ANYWHERE, 1, -1, verb_image_load, "PATH...",
 		"load images from archives, \"-\": standard input", false, 1 },
 	{ "image list", list_options, OPT_ANYWHERE, 0, 0, verb_image_list, "",

@@ -8,15 +8,18 @@
 #include "base/sys.h"
 #include "model/trace.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { HEAP_BYTES = 512 << 10 };
 
-static const struct ctr_backend *const backends[] = { &ctr_backend_native, NULL };
+static const struct ctr_backend *const backends[] = { &ctr_backend_native, &ctr_backend_proxmox,
+	NULL };
 
 static const char *const level_names[LOG_LEVEL_N] = {
 	[LOG_ERROR] = "error",
@@ -151,6 +154,25 @@ static int check_globals(const struct options *o, int *ret_manager, struct err *
 	return 0;
 }
 
+/* It isn't opened here, nor read: what it holds is nobody's business but the server's. */
+static int check_credential(struct cli *c, const int **ret, struct err *err)
+{
+	int *fd = arena_alloc(c->arena, sizeof(*fd));
+	uint64_t number;
+
+	if (!c->o.credential_fd)
+		return 0;
+	if (!fd)
+		return err_nomem(err);
+	if (parse_u64(c->o.credential_fd, INT_MAX, &number) < 0 || number <= STDERR_FILENO ||
+		fcntl((int)number, F_GETFD) < 0)
+		return err_set(err, ERR_USAGE, "--credential-fd",
+			"\"%s\" is no open file descriptor above 2", c->o.credential_fd);
+	*fd = (int)number;
+	*ret = fd;
+	return 0;
+}
+
 static int open_engine(struct cli *c, struct err *err)
 {
 	struct ctr_engine_options o = { .root = c->o.root,
@@ -158,7 +180,8 @@ static int open_engine(struct cli *c, struct err *err)
 		.settings = c->o.settings,
 		.backends = backends };
 
-	if (check_globals(&c->o, &o.cgroup_manager, err) < 0)
+	if (check_globals(&c->o, &o.cgroup_manager, err) < 0 ||
+		check_credential(c, &o.credential_fd, err) < 0)
 		return -1;
 	c->engine = ctr_engine_open(&o, err);
 	if (!c->engine)

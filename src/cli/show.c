@@ -6,6 +6,7 @@
 #include "ctrctl/request.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 static void close_container(struct ctr_container **c)
@@ -86,6 +87,21 @@ static int write_kept(struct json_writer *w, struct ctr_container *k, struct err
 	return 0;
 }
 
+/* Where it lives, if that isn't here. */
+static void write_guest(struct json_writer *w, const struct ctr_record *r)
+{
+	json_w_key(w, "guest");
+	json_w_object(w);
+	write_text(w, "vmid", r->guest);
+	write_text(w, "imageId", r->image_id);
+	json_w_key(w, "waived");
+	json_w_array(w);
+	for (size_t i = 0; i < r->n_waived; i++)
+		json_w_str(w, r->waived[i]);
+	json_w_array_end(w);
+	json_w_object_end(w);
+}
+
 /* The state object of the runtime specification, with the members that engines add to it. */
 static void write_state(struct json_writer *w, const struct ctr_record *r, enum ctr_status status)
 {
@@ -107,16 +123,21 @@ static void write_state(struct json_writer *w, const struct ctr_record *r, enum 
 	write_map(w, "annotations", &r->annotations);
 	json_w_key(w, "owner");
 	json_w_str(w, r->owner ? r->owner : "");
+	write_text(w, "backend", r->backend);
+	if (r->guest)
+		write_guest(w, r);
 }
 
 int verb_state(struct cli *c, struct err *err)
 {
-	_cleanup_(close_container) struct ctr_container *k =
-		ctr_container_open(c->engine, c->args[0], CTR_READ, err);
+	_cleanup_(close_container) struct ctr_container *k = NULL;
 	_str_ struct str out = { 0 };
 	struct json_writer w = { .out = &out, .indent = 2 };
 	enum ctr_status status;
 
+	if (c->o.backend && adopt(c, err) < 0)
+		return -1;
+	k = ctr_container_open(c->engine, c->args[0], CTR_READ, err);
 	if (!k || ctr_container_status(k, &status, err) < 0)
 		return -1;
 	json_w_object(&w);
@@ -130,7 +151,7 @@ int verb_state(struct cli *c, struct err *err)
 
 /* ---- list ---- */
 
-enum { COLUMNS = 6, CELL_MAX = 4096 };
+enum { COLUMNS = 7, CELL_MAX = 4096 };
 
 struct table {
 	struct arena *arena;
@@ -159,7 +180,7 @@ static int table_add(struct table *t, const char *const cells[COLUMNS], struct e
 
 static void table_print(const struct table *t, struct str *out)
 {
-	size_t width[COLUMNS] = { 11, 11, 11, 11, 11, 0 };
+	size_t width[COLUMNS] = { 11, 11, 11, 11, 11, 11, 0 };
 
 	for (size_t i = 0; i < t->n; i++) {
 		for (size_t j = 0; j + 1 < COLUMNS; j++)
@@ -177,7 +198,34 @@ struct listing {
 	struct json_writer json;
 	struct str *out;
 	enum { LIST_TABLE, LIST_JSON, LIST_IDS } how;
+	unsigned max_age_s; /* of what servers said */
+	size_t strays;
 };
+
+/* "native"; "proxmox pve1/104"; of one that isn't on record: "proxmox pve1/104 (stray)". */
+static const char *backend_cell(struct arena *a, const struct ctr_listed *one)
+{
+	if (!one->place)
+		return one->rec->backend;
+	return arena_printf(
+		a, "%s %s%s", one->rec->backend, one->place, one->stray ? " (stray)" : "");
+}
+
+static void write_listed(struct json_writer *w, const struct ctr_listed *one)
+{
+	json_w_object(w);
+	write_state(w, one->rec, one->status);
+	write_text(w, "place", one->place);
+	if (one->max_age_s) {
+		json_w_key(w, "maxAgeSeconds");
+		json_w_u64(w, one->max_age_s);
+	}
+	if (one->stray) {
+		json_w_key(w, "stray");
+		json_w_bool(w, true);
+	}
+	json_w_object_end(w);
+}
 
 static int list_one(void *arg, const struct ctr_listed *one, struct err *err)
 {
@@ -188,23 +236,34 @@ static int list_one(void *arg, const struct ctr_listed *one, struct err *err)
 
 	snprintf(pid, sizeof(pid), "%d", shown_pid(r, status));
 	const char *const cells[COLUMNS] = { r->id, pid, ctr_status_name(status), r->bundle,
-		r->created, r->owner };
+		r->created, r->owner, backend_cell(l->table.arena, one) };
 
+	l->max_age_s = MAX(l->max_age_s, one->max_age_s);
+	l->strays += one->stray;
 	if (l->how == LIST_TABLE)
 		return table_add(&l->table, cells, err);
-	if (l->how == LIST_JSON) {
-		json_w_object(&l->json);
-		write_state(&l->json, r, status);
-		json_w_object_end(&l->json);
-	} else
+	if (l->how == LIST_JSON)
+		write_listed(&l->json, one);
+	else
 		str_printf(l->out, "%s\n", r->id);
 	return 0;
+}
+
+/* Beside the table, not in it: scripts read that. */
+static void tell_about_servers(const struct listing *l)
+{
+	if (l->max_age_s)
+		fprintf(stderr,
+			"What servers say of their containers may be %u s old; ctrctl state asks.\n",
+			l->max_age_s);
+	if (l->strays)
+		fprintf(stderr, "Strays aren't on record: ctrctl delete --backend proxmox ID.\n");
 }
 
 int verb_list(struct cli *c, struct err *err)
 {
 	static const char *const head[COLUMNS] = { "ID", "PID", "STATUS", "BUNDLE", "CREATED",
-		"OWNER" };
+		"OWNER", "BACKEND" };
 	_str_ struct str out = { 0 };
 	struct listing l = { .table = { .arena = c->arena }, .json = { .out = &out }, .out = &out };
 
@@ -221,8 +280,10 @@ int verb_list(struct cli *c, struct err *err)
 		return -1;
 	if (ctr_list(c->engine, list_one, &l, err) < 0)
 		return -1;
-	if (l.how == LIST_TABLE)
+	if (l.how == LIST_TABLE) {
 		table_print(&l.table, &out);
+		tell_about_servers(&l);
+	}
 	if (l.how == LIST_JSON) {
 		json_w_array_end(&l.json);
 		str_add(&out, "\n");

@@ -23,8 +23,21 @@ int verb_kill(struct cli *c, struct err *err)
 	return k ? ctr_container_kill(k, signo, c->o.all, err) : -1;
 }
 
+int adopt(struct cli *c, struct err *err)
+{
+	struct err unknown = ERR_INIT;
+
+	if (ctr_adopt(c->engine, c->o.backend, c->args[0], &unknown) == 0 ||
+		unknown.code == ERR_EXISTS || unknown.code == ERR_NOT_FOUND)
+		return 0;
+	*err = unknown;
+	return -1;
+}
+
 int verb_delete(struct cli *c, struct err *err)
 {
+	if (c->o.backend && adopt(c, err) < 0)
+		return -1;
 	return ctr_delete(c->engine, c->args[0], c->o.force, err);
 }
 

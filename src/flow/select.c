@@ -251,8 +251,26 @@ static int missing(const struct route *r, struct err *err)
 	return r->reason ? err_hint(err, "%s was chosen because %s", r->backend, r->reason) : -1;
 }
 
+/* A server must be known before it can be asked anything. */
+static int check_server(struct ctr_engine *e, const struct route *r, struct err *err)
+{
+	const struct settings *settings;
+
+	if (engine_settings(e, &settings, err) < 0)
+		return -1;
+	if (settings_has_remote(settings))
+		return 0;
+	err_set(err, ERR_UNSUPPORTED, NULL, "no Proxmox VE server is configured");
+	if (r->reason)
+		return err_hint(err,
+			"%s was chosen because %s; the section \"proxmox\" of the configuration names a server: docs/proxmox.md",
+			r->backend, r->reason);
+	return err_hint(
+		err, "the section \"proxmox\" of " SETTINGS_PATH " names it: docs/proxmox.md");
+}
+
 const struct ctr_backend *select_backend(
-	const struct ctr_engine *e, const struct route *r, struct err *err)
+	struct ctr_engine *e, const struct route *r, struct err *err)
 {
 	const struct ctr_backend *b = NULL;
 	struct err why = ERR_INIT;
@@ -266,6 +284,8 @@ const struct ctr_backend *select_backend(
 		missing(r, err);
 		return NULL;
 	}
+	if (b->remote && check_server(e, r, err) < 0)
+		return NULL;
 	usable = b->probe ? b->probe(&why) : 1;
 	if (usable == 1)
 		return b;

@@ -52,7 +52,7 @@ const char *select_image(const struct ctr_map_str *annotations);
 /* The route's backend, asked whether it can work here. ERR_UNSUPPORTED: it isn't in this build, or
  * can't. */
 const struct ctr_backend *select_backend(
-	const struct ctr_engine *, const struct route *, struct err *) _must_check_;
+	struct ctr_engine *, const struct route *, struct err *) _must_check_;
 
 /* "backend proxmox: image ...", a line with its end, for explain; "" without a reason. NULL when
  * memory is out. */

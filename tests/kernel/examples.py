@@ -48,7 +48,7 @@ def put(path, value):
 SECURITY = 'config.linux.security_context.'
 RESOURCES = 'config.linux.resources'
 KVM = CONTAINER if os.path.exists('/dev/kvm') else (CREATE, 5, 'config.devices[0].host_path', '/dev/kvm')
-PROXMOX = (CREATE, 9, None, 'no Proxmox backend in this build')
+PROXMOX = (CREATE, 9, None, 'no Proxmox VE server is configured')
 PORT = (POD, 9, 'port_mappings[0].host_port', "can't be mapped")
 NO_CONTROLLER = (CREATE, 9, None, 'controller')
 
@@ -430,7 +430,7 @@ def example_07_userns_localhost_profiles(box):
 def example_08_backend_lxc(box):
     the_rows(box, '08-backend-lxc', None)
     r = box.call('explain', write(box, local(box, '08-backend-lxc', {}), 'req.json'))
-    r.fails(1, 'no Proxmox backend in this build')
+    r.fails(1, 'no Proxmox VE server is configured')
     has(r.out, 'image lxc/debian-12-standard\nbackend proxmox: ')
 
 

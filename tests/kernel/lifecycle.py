@@ -50,7 +50,7 @@ def state_has_the_shape_that_engines_read(box):
     if not r.out.endswith('}\n'):
         fail('no newline at the end')
     s = json.loads(r.out)
-    same({'ociVersion', 'id', 'pid', 'status', 'bundle', 'rootfs', 'created', 'annotations', 'owner'}, set(s))
+    same({'ociVersion', 'id', 'pid', 'status', 'bundle', 'rootfs', 'created', 'annotations', 'owner', 'backend'}, set(s))
     same(('1.2.0', 'c', 'created', {'a.b/c': 'd e'}), (s['ociVersion'], s['id'], s['status'], s['annotations']))
     if not alive(s['pid']):
         fail('pid %r' % s['pid'])
@@ -182,7 +182,7 @@ def list_shows_all_of_them(box):
     same([('a', 'created'), ('b', 'running'), ('c', 'stopped')], [(i['id'], i['status']) for i in items])
     same('a\nb\nc\n', box.call('list', '-q').ok().out)
     head, *lines = box.call('list').ok().out.splitlines()
-    same(['ID', 'PID', 'STATUS', 'BUNDLE', 'CREATED', 'OWNER'], head.split())
+    same(['ID', 'PID', 'STATUS', 'BUNDLE', 'CREATED', 'OWNER', 'BACKEND'], head.split())
     same([['a', 'created'], ['b', 'running'], ['c', 'stopped']], [[x.split()[0], x.split()[2]] for x in lines])
 
 

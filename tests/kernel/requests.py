@@ -344,9 +344,9 @@ def images_of_the_other_backend_are_refused_by_name(box):
     pod = sandbox(box)
     for image in 'lxc/debian', 'db-postgres:16', 'vm-alpine':
         req = request(box, pod, image=image)
-        try_create(box, req).fails(1, 'no Proxmox backend in this build')
+        try_create(box, req).fails(1, 'no Proxmox VE server is configured')
         r = box.call('explain', write(box, req, 'r.json'))
-        r.fails(1, 'no Proxmox backend in this build')
+        r.fails(1, 'no Proxmox VE server is configured')
         has(r.out, 'backend proxmox')
     same([], containers(box))
     if os.path.exists(os.path.join(box.data, 'containers')):

@@ -5,7 +5,7 @@ import subprocess
 
 from box import *
 
-MISSING = 'no Proxmox backend in this build'
+MISSING = 'no Proxmox VE server is configured'
 CONTAINERD = {'io.kubernetes.cri.container-type': 'container', 'io.kubernetes.cri.container-name': 'web',
               'io.kubernetes.cri.sandbox-id': '0123456789abcdef', 'io.kubernetes.cri.sandbox-name': 'web-0',
               'io.kubernetes.cri.sandbox-namespace': 'default'}

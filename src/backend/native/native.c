@@ -513,6 +513,7 @@ const struct ctr_backend ctr_backend_native = {
 	.pause = native_pause,
 	.resume = native_resume,
 	.update = native_update,
+	.stats = native_stats,
 	.pids = native_pids,
 	.open_cgroup = native_open_cgroup,
 	.explain = native_explain,

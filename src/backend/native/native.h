@@ -14,6 +14,7 @@ int native_create(
 int native_start(const struct ctr_record *, int dir_fd, const struct oci_spec *, struct ctr_trace *,
 	struct err *);
 int native_exec(const struct ctr_record *, const struct ctr_exec *, pid_t *ret_pid, struct err *);
+int native_stats(const struct ctr_record *, int dir_fd, struct ctr_stats *ret, struct err *);
 int native_explain(const struct ctr_input *, char **ret_text, struct err *);
 
 /* What init reported while it started the program, in full: the plan is compiled again from the

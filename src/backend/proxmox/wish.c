@@ -6,6 +6,9 @@
 
 #include <string.h>
 
+#pragma weak wish_from_cri
+#pragma weak wish_from_oci
+
 int proxmox_wish(const struct ctr_input *in, struct arena *a, struct guest_wish *ret,
 	struct ctr_faults *faults, struct err *err)
 {
