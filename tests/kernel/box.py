@@ -197,6 +197,13 @@ class Box:
 
     # -- the end --
 
+    def left(self):
+        """What a kind of box finds beside leftovers()."""
+        return []
+
+    def close(self):
+        """After all else: what a kind of box has beside its folder."""
+
     def clean(self):
         if os.path.isdir(os.path.join(self.data, 'containers')):
             for id in sorted(os.listdir(os.path.join(self.data, 'containers'))):
@@ -322,10 +329,10 @@ def leftovers(box, before):
         found.append('mounts: %s' % new)
     if cgroups(box.tag):
         found.append('cgroups: %s' % sorted(cgroups(box.tag)))
-    return found
+    return found + box.left()
 
 
-def main(names):
+def main(names, kind=Box):
     cases = [f for f in names.values() if inspect.isfunction(f) and list(inspect.signature(f).parameters) == ['box']
              and f.__module__ == '__main__']
     wanted = sys.argv[1:]
@@ -339,7 +346,7 @@ def main(names):
         name = case.__name__.replace('_', ' ')
         folder = tempfile.mkdtemp(prefix='ctrctl-test-')
         before = mounts()
-        box = Box(folder)
+        box = kind(folder)
         line, detail = 'ok', ''
         try:
             case(box)
@@ -355,6 +362,7 @@ def main(names):
             if left:
                 line, detail = 'not ok', detail + '\nleft behind: ' + '; '.join(left)
         finally:
+            box.close()
             shutil.rmtree(folder, ignore_errors=True)
         if line != 'ok':
             failed += 1
