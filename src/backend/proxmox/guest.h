@@ -38,10 +38,23 @@ struct guest {
 	const char *log_file;
 };
 
+/* So much may a node's clock be behind ours: `posted` is that much earlier than it was. */
+enum { GUEST_CLOCK_MARGIN_S = 60 };
+
+/* "guest 104 on pve1", for errors. */
+enum { GUEST_NAME_MAX = 128 };
+const char *guest_name(unsigned vmid, const char *node, char buf[GUEST_NAME_MAX]);
+
+#define GUEST_JOURNAL "guest.json"
+
 /* 1, 0 there is none (nothing was begun), -1. */
 int guest_load(int dir_fd, struct arena *, struct guest *ret, struct err *) _must_check_;
 /* Atomic; the file and its folder are synced. */
 int guest_save(int dir_fd, const struct guest *, struct err *) _must_check_;
+
+/* The node's name in the arena when the cluster has this VMID, whoever's it is. 1, 0, -1. */
+int guest_where(struct pve *, unsigned vmid, struct arena *, const char **ret_node,
+	struct err *) _must_check_;
 
 /* Where it is and what it is, by one fresh look; follows a migration. */
 struct guest_look {
@@ -60,5 +73,21 @@ int guest_look(struct pve *, const struct guest *, struct arena *, struct guest_
  * has no description yet: half_made allows that when the task list shows that we began it. */
 int guest_is_ours(struct pve *, const struct guest *, const char *node, bool half_made,
 	struct arena *, const struct json **ret_config, struct err *) _must_check_;
+
+/* The same without judgement. */
+struct guest_owned {
+	enum {
+		GUEST_ABSENT,
+		GUEST_OURS,
+		GUEST_THEIRS,  /* another container's, or a copy */
+		GUEST_UNMARKED /* no line of ctrctl's: a stranger's, or one that is being made */
+	} by;
+	bool described;          /* it has some description */
+	const char *lock;        /* or NULL */
+	struct pve_identity who; /* OURS, THEIRS */
+	const struct json *config;
+};
+int guest_owner(struct pve *, const struct guest *, const char *node, struct arena *,
+	struct guest_owned *ret, struct err *) _must_check_;
 
 #endif

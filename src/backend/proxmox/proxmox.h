@@ -28,9 +28,12 @@ struct pve_cluster {
 	struct pve_node {
 		const char *name;
 		bool online;
-		uint64_t memory, memory_used;
+		uint64_t memory, memory_used; /* 0: it isn't told (no Sys.Audit) */
+		unsigned guests;
 	} * nodes;
 	size_t n_nodes;
+	unsigned *used; /* VMIDs, ascending */
+	size_t n_used;
 	const struct json *resources;
 };
 int pve_cluster_look(
@@ -39,8 +42,10 @@ int pve_cluster_look(
  * ERR_EXHAUSTED. */
 int pve_node_choose(const struct settings_proxmox *, const struct pve_cluster *, uint64_t memory,
 	const char **ret, struct err *) _must_check_;
-/* The i-th VMID to try for a container: a hash of its id over the range, walked; used ones are
- * passed over. 0 when all are used. */
+/* The next VMID to try for a container: a hash of its id over the range, walked from *i on, which
+ * is 0 at first and is moved behind what is returned; used ones are passed over. 0 when all are
+ * used.
+ */
 unsigned pve_vmid_choose(
 	const struct settings_proxmox *, const struct pve_cluster *, const char *id, unsigned *i);
 

@@ -8,17 +8,20 @@
 /* What an image's name says, before the server is asked. */
 struct pve_source {
 	const char *volid; /* exact: nothing to look for; or */
-	const char *name;  /* of a template, or the beginning of one: "debian-12"; or */
+	const char *name;  /* of a template, or the beginning of one: "debian-12", with */
+	const char *tag;   /* what narrows it, "12.12", or NULL; or */
 	const char *oci;   /* reference of a registry's image */
 	const char
 		*file; /* oci, url: the file's name on the storage, from a hash of the reference */
 	const char *url, *sha512;
 	const struct settings_guest_image *image; /* its row of the configuration, or NULL */
-	bool aplinfo; /* `name` may be downloaded from the appliance index */
+	bool aplinfo;      /* `name` may be downloaded from the appliance index */
+	const char *asked; /* the image as it was asked for, without what an engine put in front */
 };
 
-/* Pure. "lxc/NAME[:TAG]", "lxc/oci/REFERENCE", "db-...", "vm-..." by the table proxmox.images.
- * ERR_INVALID: no name; ERR_NOT_FOUND: unknown alias, with those there are. */
+/* Pure. Names of the table proxmox.images first; then "lxc/NAME[:TAG]", "lxc/oci/REFERENCE"; any
+ * other but "db-..." and "vm-..." is a reference of a registry. ERR_INVALID: no name, a digest;
+ * ERR_NOT_FOUND: unknown alias, with those there are. */
 int pve_source_of(const struct settings_proxmox *, const char *image, struct arena *,
 	struct pve_source *ret, struct err *) _must_check_;
 

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Making a guest. What is begun on the server is in the journal before: whoever comes after a crash
+ * finds there where to look. Only one VMID at a time may hold something of ours: the next one is
+ * tried when it is certain that nothing of ours is, or comes, under the one before.
+ */
+#include "backend/proxmox/create.h"
+#include "base/fd.h"
+#include "base/log.h"
+
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	VMID_TRIES = 32,
+	POST_TRIES = 3, /* for one VMID, after answers that were lost */
+	SECOND_TRIES = 3,
+};
+
+struct making {
+	const struct ctr_input *in;
+	struct ctr_record *rec;
+	const struct ctr_save *save;
+	const struct settings_proxmox *cfg;
+	struct pve *pve;
+	struct arena *a;
+	struct guest_wish wish;
+	struct pve_source source;
+	struct pve_cluster cluster;
+	struct pve_target target;
+	struct guest guest;
+	int log_fd;
+};
+
+static void making_done(struct making *m)
+{
+	fd_close(m->log_fd);
+	arena_free(m->a);
+}
+
+/* ---- before anything is changed ---- */
+
+static int wish(struct making *m, struct err *err)
+{
+	struct ctr_faults own = CTR_FAULTS_INIT;
+	int r = proxmox_wish(m->in, m->a, &m->wish, m->in->faults ? m->in->faults : &own, err);
+
+	ctr_faults_done(&own);
+	if (r < 0)
+		return -1;
+	if (!m->wish.image)
+		return err_set(err, ERR_INVALID, "image", "is needed to make a guest from");
+	if (pve_source_of(m->cfg, m->wish.image, m->a, &m->source, err) < 0)
+		return -1;
+	m->log_fd = create_log_open(m->in, &m->wish, err);
+	return m->log_fd == -1 ? -1 : 0;
+}
+
+static uint64_t memory_of(const struct making *m)
+{
+	const struct settings_guest_image *image = m->source.image;
+
+	if (m->wish.memory_bytes > 0)
+		return (uint64_t)m->wish.memory_bytes;
+	return (uint64_t)(image && image->memory_mib ? image->memory_mib : m->cfg->memory_mib)
+	       << 20;
+}
+
+static int choose_node(struct making *m, struct err *err)
+{
+	struct settings_proxmox only = *m->cfg;
+	const char *here[] = { m->cfg->local_node };
+
+	/* Paths of the host and devices are there on one node. */
+	if (m->cfg->local_node && (m->wish.n_mounts || m->wish.n_devices)) {
+		only.nodes = here;
+		only.n_nodes = 1;
+	}
+	return pve_node_choose(&only, &m->cluster, memory_of(m), &m->target.node, err);
+}
+
+static int choose(struct making *m, struct err *err)
+{
+	struct pve_target *t = &m->target;
+
+	if (pve_cluster_look(m->pve, m->a, &m->cluster, err) < 0 || choose_node(m, err) < 0 ||
+		pve_template_find(m->pve, &m->source, t->node, true, m->a, &t->template, err) < 0)
+		return -1;
+	if (t->template.oci || m->wish.n_argv || m->wish.env.n || m->wish.cwd) {
+		if (pve_version(m->pve, err) < 0)
+			return -1;
+		t->major = m->pve->major;
+		t->minor = m->pve->minor;
+	}
+	t->image = m->source.image;
+	t->ticket = str_eq(m->cfg->user, "root@pam");
+	return 0;
+}
+
+/* ---- the journal ---- */
+
+static int journal(struct making *m, enum guest_phase phase, struct err *err)
+{
+	m->guest.phase = phase;
+	return guest_save(m->in->dir_fd, &m->guest, err);
+}
+
+static int intend(struct making *m, unsigned vmid, struct err *err)
+{
+	struct ctr_record *rec = m->rec;
+
+	m->target.vmid = vmid;
+	m->guest = (struct guest){ .id = m->in->id,
+		.vmid = vmid,
+		.node = m->target.node,
+		.volid = m->target.template.volid,
+		.oci = m->target.template.oci,
+		.posted = (uint64_t)time(NULL) - GUEST_CLOCK_MARGIN_S,
+		.log_file = m->wish.log_file };
+	if (journal(m, GUEST_INTENT, err) < 0)
+		return -1;
+	rec->guest = arena_printf(m->in->context->arena, "%u", vmid);
+	if (!rec->guest)
+		return err_nomem(err);
+	return m->save->fn(m->save->arg, rec, err);
+}
+
+/* The server said no, and nothing else was sent: there is nothing to look for. */
+static int refused(struct making *m)
+{
+	if (unlinkat(m->in->dir_fd, GUEST_JOURNAL, 0) == 0)
+		m->rec->guest = NULL;
+	return -1;
+}
+
+/* ---- the making ---- */
+
+/* What became of a POST, or of its task. */
+enum outcome { MADE, NEXT_VMID, POST_AGAIN };
+
+static bool speaks_of_tags(const struct pve_fault *fault)
+{
+	return fault->reason == PVE_FORBIDDEN && strcasestr(fault->text, "tag");
+}
+
+static int in_task(const struct making *m, struct err *err)
+{
+	char name[GUEST_NAME_MAX];
+
+	return err_in(err, "%s: %s", guest_name(m->guest.vmid, m->guest.node, name), m->guest.upid);
+}
+
+static int wait_for_it(
+	struct making *m, const struct pve_upid *upid, enum outcome *ret, struct err *err)
+{
+	struct pve_fault fault = { 0 };
+
+	m->guest.upid = upid->text;
+	if (journal(m, GUEST_MAKING, err) < 0)
+		return -1;
+	*ret = MADE;
+	if (pve_task_wait(m->pve, upid, m->cfg->create_s * 1000, &fault, err) == 0)
+		return 0;
+	*ret = NEXT_VMID;
+	if (fault.reason == PVE_ID_TAKEN || fault.reason == PVE_ID_BUSY)
+		return 0;
+	return in_task(m, err);
+}
+
+/* The answer was lost: what is there now? *why: what the POST failed with. */
+static int reconcile(struct making *m, const struct err *why, enum outcome *ret, struct err *err)
+{
+	struct err failed = ERR_INIT;
+	enum settled what;
+
+	log_debug("create of guest %u: %s; looking for it", m->guest.vmid, why->text);
+	if (guest_settle(m->pve, &m->guest, m->a, &what, NULL, &failed) < 0) {
+		*err = failed;
+		return err_in(err, "after an answer was lost:");
+	}
+	*ret = what == SETTLED_OURS ? MADE : what == SETTLED_NONE ? POST_AGAIN : NEXT_VMID;
+	return 0;
+}
+
+static int post(struct making *m, struct pve_upid *ret, struct pve_fault *fault, struct err *err)
+{
+	const char *path = pve_path(m->a, "nodes", m->target.node, "lxc", NULL);
+	struct pve_form form = PVE_FORM_INIT(m->a);
+	const struct json *data;
+
+	if (!path)
+		return err_nomem(err);
+	if (params_build(&m->wish, &m->target, m->cfg, m->a, &form, err) < 0 ||
+		pve_form_ok(&form, err) < 0)
+		return -1;
+	if (pve_send(m->pve, m->a, HTTPS_POST, path, &form, &data, fault, err) < 0)
+		return -1;
+	if (pve_upid_of(data, m->a, ret, err) == 0)
+		return 0;
+	fault->reason = PVE_GARBLED; /* accepted, as it seems */
+	return -1;
+}
+
+/* One VMID, to its end. */
+static int try_vmid(struct making *m, enum outcome *ret, struct err *err)
+{
+	bool lost = false; /* an answer: something of ours may be there */
+
+	for (unsigned i = 0; i < POST_TRIES; i++) {
+		struct pve_fault fault = { 0 };
+		struct err why = ERR_INIT;
+		struct pve_upid upid;
+		char name[GUEST_NAME_MAX];
+		bool taken;
+
+		if (post(m, &upid, &fault, &why) == 0)
+			return wait_for_it(m, &upid, ret, err);
+		*err = why;
+		err_in(err, "%s:", guest_name(m->guest.vmid, m->guest.node, name));
+		taken = fault.reason == PVE_ID_TAKEN || fault.reason == PVE_ID_BUSY;
+		if (speaks_of_tags(&fault) && !m->target.no_tags) {
+			log_warn(
+				"%s: the server allows no tags: the guest gets none, so `ctrctl list` "
+				"won't show it if its record is lost",
+				name);
+			m->target.no_tags = true;
+			i--;
+			continue;
+		}
+		lost |= fault.reason == PVE_AMBIGUOUS || fault.reason == PVE_GARBLED;
+		*ret = NEXT_VMID;
+		if (!lost)
+			return taken ? 0 : refused(m);
+		if (!taken && fault.reason != PVE_AMBIGUOUS && fault.reason != PVE_GARBLED)
+			return -1;
+		if (reconcile(m, &why, ret, err) < 0)
+			return -1;
+		if (*ret == POST_AGAIN && fault.reason == PVE_ID_TAKEN)
+			*ret = NEXT_VMID; /* by a virtual machine, or on another node */
+		if (*ret != POST_AGAIN)
+			return 0;
+	}
+	return err_hint(err, "each answer was lost, and no guest is there: is the node (or what is "
+			     "between) overloaded?");
+}
+
+static int make(struct making *m, struct err *err)
+{
+	enum outcome what = NEXT_VMID;
+	unsigned at = 0;
+
+	for (unsigned i = 0; i < VMID_TRIES && what == NEXT_VMID; i++) {
+		unsigned vmid = pve_vmid_choose(m->cfg, &m->cluster, m->in->id, &at);
+
+		if (!vmid)
+			break;
+		if (intend(m, vmid, err) < 0 || try_vmid(m, &what, err) < 0)
+			return -1;
+	}
+	if (what == MADE)
+		return 0;
+	refused(m);
+	err_set(err, ERR_EXHAUSTED, NULL, "no VMID is free among those that were tried of %u to %u",
+		m->cfg->vmid_first, m->cfg->vmid_last);
+	return err_hint(err, "a wider range helps: proxmox.vmids in /etc/ctrctl/config.json");
+}
+
+/* ---- an OCI archive: what its import overwrites ---- */
+
+/* 1 done, 0 again, -1 */
+static int put_second(struct making *m, struct err *err)
+{
+	struct pve_form form = PVE_FORM_INIT(m->a);
+	struct pve_fault fault = { 0 };
+	const struct json *config, *data;
+	const char *path;
+	struct err why = ERR_INIT;
+	int r = guest_is_ours(m->pve, &m->guest, m->guest.node, false, m->a, &config, err);
+
+	if (r == 0)
+		return err_set(err, ERR_STATE, NULL, "it was removed by somebody else");
+	if (r < 0 || params_second(&m->wish, config, m->a, &form, err) < 0 ||
+		pve_form_ok(&form, err) < 0)
+		return -1;
+	if (!form.n)
+		return 1;
+	path = pve_path(m->a, "nodes", m->guest.node, "lxc", m->rec->guest, "config", NULL);
+	if (!path)
+		return err_nomem(err);
+	if (pve_send(m->pve, m->a, HTTPS_PUT, path, &form, &data, &fault, &why) == 0)
+		return 1;
+	*err = why;
+	/* Done or not: the next look at the configuration tells. */
+	return fault.reason == PVE_CHANGED || fault.reason == PVE_AMBIGUOUS ||
+			       fault.reason == PVE_GARBLED
+		       ? 0
+		       : -1;
+}
+
+static int second(struct making *m, struct err *err)
+{
+	char name[GUEST_NAME_MAX];
+	int r = 0;
+
+	if (!m->guest.oci)
+		return 0;
+	if (journal(m, GUEST_SECOND, err) < 0)
+		return -1;
+	for (unsigned i = 0; i < SECOND_TRIES && r == 0; i++)
+		r = put_second(m, err);
+	if (r == 1)
+		return 0;
+	err_in(err, "its command and environment:");
+	return err_in(err, "%s:", guest_name(m->guest.vmid, m->guest.node, name));
+}
+
+/* ---- the end ---- */
+
+static int note_waived(struct making *m, struct err *err)
+{
+	struct ctr_record *rec = m->rec;
+	const char **names = arena_array(m->in->context->arena, SETTINGS_WAIVER_N, sizeof(*names));
+	size_t n = 0;
+
+	if (!names)
+		return err_nomem(err);
+	for (int i = 0; i < SETTINGS_WAIVER_N; i++)
+		if (m->wish.waived[i])
+			names[n++] = settings_waiver_name(i);
+	rec->waived = n ? names : NULL;
+	rec->n_waived = n;
+	rec->image_id = pve_template_image_id(&m->target.template, m->in->context->arena);
+	return rec->image_id ? 0 : err_nomem(err);
+}
+
+static int finish(struct making *m, struct err *err)
+{
+	struct ctr_record *rec = m->rec;
+	const bool engine = !m->in->config;
+
+	m->guest.proxy = engine;
+	if (note_waived(m, err) < 0 || journal(m, GUEST_MADE, err) < 0 ||
+		create_log_write(m->log_fd, m->cfg, &m->guest, err) < 0)
+		return -1;
+	if (engine && proxmox_proxy_begin(m->in, rec, m->in->dir_fd, err) < 0)
+		return -1;
+	rec->phase = CTR_CREATED;
+	return m->save->fn(m->save->arg, rec, err);
+}
+
+/* ---- the steps ---- */
+
+static const struct step {
+	const char *name;
+	int (*run)(struct making *, struct err *);
+} steps[] = {
+	{ "wish", wish },
+	{ "choose", choose },
+	{ "make", make },
+	{ "second", second },
+	{ "finish", finish },
+};
+
+int proxmox_create(const struct ctr_input *in, struct ctr_record *rec, const struct ctr_save *save,
+	struct err *err)
+{
+	_cleanup_(making_done) struct making m = { .in = in,
+		.rec = rec,
+		.save = save,
+		.cfg = in->context ? in->context->cfg : NULL,
+		.pve = proxmox_session(in->context, err),
+		.a = arena_new(),
+		.log_fd = FD_NONE };
+
+	if (!m.pve)
+		return -1;
+	if (!m.a)
+		return err_nomem(err);
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		const uint64_t begin = in->trace ? ctr_trace_now() : 0;
+
+		if (steps[i].run(&m, err) < 0)
+			return -1;
+		if (in->trace)
+			ctr_trace_add(in->trace, steps[i].name, in->id, (int)getpid(), begin,
+				ctr_trace_now());
+	}
+	return 0;
+}
