@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The end of a guest: whatever of it is there goes, and nothing of anybody else's. The tags and the
+ * description are looked at right before what can't be undone.
+ */
+#include "backend/proxmox/act.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "base/sys.h"
+
+#include <signal.h>
+
+/* ---- the process that stands for it ---- */
+
+/* It would notice by itself, at its next look. */
+static int end_proxy(const struct ctr_record *rec, struct err *err)
+{
+	char boot[PROC_BOOT_ID_MAX];
+	int alive;
+
+	if (rec->pid <= 0)
+		return 0;
+	if (proc_boot_id(boot, err) < 0)
+		return -1;
+	if (!str_eq(boot, rec->boot_id))
+		return 0;
+	/* First the fd, then whether it is the one: so the number can't change hands between. */
+	_close_ int pidfd = sys_pidfd_open(rec->pid, 0);
+	if (pidfd < 0)
+		return errno == ESRCH ? 0 : err_sys(err, errno, "pidfd_open", "%d", rec->pid);
+	alive = proc_is_alive(rec->pid, rec->start_time, err);
+	if (alive <= 0)
+		return alive;
+	if (sys_pidfd_send_signal(pidfd, SIGKILL) < 0 && errno != ESRCH)
+		return err_sys(err, errno, "pidfd_send_signal", "%d", rec->pid);
+	return 0;
+}
+
+/* ---- the guest ---- */
+
+static bool is_gone(const struct guest_look *look)
+{
+	return !look->exists;
+}
+
+static int refuse_edited(const struct subject *s, struct err *err)
+{
+	err_set(err, ERR_STATE, NULL,
+		"guest %u on node %s has this container's tags, but its description (its notes) "
+		"doesn't say so any more: it isn't touched",
+		s->guest.vmid, s->guest.node);
+	return err_hint(err,
+		"is it the container's, remove it on the server, else its tags that begin with "
+		"\"ctrctl\"; then delete the container again (see docs/proxmox.md)");
+}
+
+static int refuse_protected(const struct subject *s, struct err *err)
+{
+	err_set(err, ERR_STATE, NULL, "guest %u is protected from removal (protection=1)",
+		s->guest.vmid);
+	return err_hint(err, "somebody wants it kept; if not: \"pct set %u --protection 0\"",
+		s->guest.vmid);
+}
+
+static int note_removing(struct subject *s, struct err *err)
+{
+	if (s->dir_fd < 0 || s->guest.phase == GUEST_REMOVING)
+		return 0;
+	s->guest.phase = GUEST_REMOVING;
+	return guest_save(s->dir_fd, &s->guest, err);
+}
+
+static int send_delete(struct subject *s, const struct guest_look *look, uint64_t end,
+	struct pve_fault *fault, struct err *err)
+{
+	struct pve_form form = PVE_FORM_INIT(s->arena);
+	const uint64_t now = act_clock();
+	const struct json *data;
+	struct pve_upid upid;
+	char vmid[16];
+
+	/* Other disks that carry its number are somebody else's. */
+	pve_form_set(&form, "purge", "1", NULL);
+	pve_form_set(&form, "force", "1", NULL);
+	pve_form_set(&form, "destroy-unreferenced-disks", "0", NULL);
+	snprintf(vmid, sizeof(vmid), "%u", s->guest.vmid);
+	const char *path = pve_path(s->arena, "nodes", look->node, "lxc", vmid, NULL);
+	if (!path)
+		return err_nomem(err);
+	if (pve_form_ok(&form, err) < 0 ||
+		pve_send(s->pve, s->arena, HTTPS_DELETE, path, &form, &data, fault, err) < 0)
+		return -1;
+	if (pve_upid_of(data, s->arena, &upid, err) < 0) {
+		fault->reason = PVE_GARBLED;
+		return -1;
+	}
+	return pve_task_wait(s->pve, &upid, now < end ? (unsigned)(end - now) : 1, fault, err);
+}
+
+/* Is its number free? That is told of all nodes, and of guests that we may not see. A guest that
+ * moves is there all the time. 1, 0, -1. */
+static int is_number_free(struct subject *s, struct err *err)
+{
+	struct pve_form query = PVE_FORM_INIT(s->arena);
+	struct pve_fault fault = { 0 };
+	struct err why = ERR_INIT;
+	const struct json *data;
+
+	pve_form_setf(&query, "vmid", NULL, "%u", s->guest.vmid);
+	if (pve_get(s->pve, s->arena, "/cluster/nextid", &query, &data, &fault, &why) == 0)
+		return 1;
+	if (fault.status == 400 || fault.reason == PVE_ID_TAKEN)
+		return 0;
+	*err = why;
+	return -1;
+}
+
+/* It isn't seen. 1 there is none; 0 with *fault: look again; -1. */
+static int confirm_gone(struct subject *s, struct pve_fault *fault, struct err *err)
+{
+	int r = is_number_free(s, err);
+
+	if (r != 0)
+		return r;
+	fault->reason = PVE_GONE;
+	err_set(err, ERR_STATE, NULL, "guest %u can't be seen on any node, but its VMID is in use",
+		s->guest.vmid);
+	err_hint(err, "a virtual machine may have it by now, or the login has lost its rights to "
+		      "the guest: \"ctrctl check proxmox\" tells");
+	return 0;
+}
+
+/* One try. 1: there is nothing of ours any more; 0 with *fault: it failed; -1. */
+static int remove_once(struct subject *s, struct guest_look *look, uint64_t end,
+	struct pve_fault *fault, struct err *err)
+{
+	const struct json *config;
+
+	for (int step = 0;; step++) {
+		if (act_look(s, look, err) < 0)
+			return -1;
+		if (!look->exists)
+			return confirm_gone(s, fault, err);
+		int whose = act_whose(s, look->node, &config, err);
+		if (whose < 0)
+			return -1;
+		if (whose == ACT_EDITED)
+			return refuse_edited(s, err);
+		if (whose == ACT_FOREIGN) {
+			log_warn("guest %u on node %s is somebody else's by now, and isn't "
+				 "touched; the container's own is gone",
+				s->guest.vmid, look->node);
+			return 1;
+		}
+		if (whose == ACT_GONE) /* between the look and now: it moves, or is removed */
+			return confirm_gone(s, fault, err);
+		if (pve_bool(config, "protection"))
+			return refuse_protected(s, err);
+		if (note_removing(s, err) < 0)
+			return -1;
+		/* Once stopped it is looked at again: that took its time. */
+		if (!act_is_running(look) || step > 0)
+			break;
+		if (act_kill(s, err) < 0)
+			return err->code == ERR_NOT_FOUND ? confirm_gone(s, fault, err) : -1;
+	}
+	if (send_delete(s, look, end, fault, err) == 0)
+		return 1;
+	if (fault->reason == PVE_PROTECTED)
+		return refuse_protected(s, err);
+	return fault->reason == PVE_OK ? -1 : 0;
+}
+
+static int remove_guest(struct subject *s, struct err *err)
+{
+	const struct act act = { .method = HTTPS_DELETE,
+		.task = "vzdestroy",
+		.is_done = is_gone,
+		.deadline_ms = s->pve->cfg->destroy_s * 1000 };
+	const uint64_t end = act_clock() + act.deadline_ms;
+
+	for (unsigned tries = 0;; tries++) {
+		struct pve_fault fault = { 0 };
+		struct guest_look look;
+		int r = remove_once(s, &look, end, &fault, err);
+
+		if (r != 0)
+			return r < 0 ? -1 : 0;
+		if (act_again(s, &act, &look, &fault, tries, end, err) <= 0)
+			return -1;
+	}
+}
+
+int proxmox_destroy(const struct ctr_record *rec, int dir_fd, struct err *err)
+{
+	_arena_ struct arena *a = arena_new();
+	struct subject s;
+	int r;
+
+	if (!a)
+		return err_nomem(err);
+	r = act_open(rec, dir_fd, a, &s, err);
+	if (r == 1 && s.guest.phase < GUEST_MADE)
+		r = proxmox_undo_create(s.pve, dir_fd, &s.guest, err);
+	else if (r == 1)
+		r = remove_guest(&s, err);
+	return r < 0 ? -1 : end_proxy(rec, err);
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The verbs on a guest that is there: start, signal, status, stop, update. */
+#include "backend/proxmox/act.h"
+#include "base/log.h"
+#include "model/signals.h"
+
+#include <signal.h>
+
+enum {
+	FORCE_MARGIN_S = 20, /* after the grace: the server ends it by force, and says so */
+	UPDATE_TRIES = 3,    /* somebody else changes the configuration at the same time */
+	/* The C library keeps the first two real-time signals, so its SIGRTMIN is 34. */
+	RTMIN = 34,
+	SIGNAL_HALT = RTMIN + 3, /* what systemd's halt and poweroff are asked for by */
+	SIGNAL_POWEROFF = RTMIN + 4,
+};
+
+static bool is_up(const struct guest_look *look)
+{
+	return act_is_running(look);
+}
+
+static bool is_down(const struct guest_look *look)
+{
+	return !act_is_running(look);
+}
+
+/* ---- start ---- */
+
+int proxmox_start(const struct ctr_record *rec, int dir_fd, const struct oci_spec *spec,
+	struct ctr_trace *trace, struct err *err)
+{
+	_arena_ struct arena *a = arena_new();
+	struct pve_fault fault;
+	struct subject s;
+
+	(void)spec;
+	if (!a)
+		return err_nomem(err);
+	if (act_open_made(rec, dir_fd, a, &s, err) < 0)
+		return -1;
+	const uint64_t begin = ctr_trace_now();
+	const struct act act = { .method = HTTPS_POST,
+		.verb = "start",
+		.task = "vzstart",
+		.is_done = is_up,
+		.deadline_ms = s.pve->cfg->start_s * 1000,
+		.note = GUEST_NOT_STOPPED };
+	if (act_run(&s, &act, &fault, err) < 0)
+		return -1;
+	ctr_trace_add(trace, "vzstart", s.guest.node, 0, begin, ctr_trace_now());
+	return 0;
+}
+
+/* ---- end ---- */
+
+/* At once; a shutdown that goes on is overruled. */
+static int kill_now(struct subject *s, struct pve_fault *fault, struct err *err)
+{
+	struct pve_form form = PVE_FORM_INIT(s->arena);
+	const struct act act = { .method = HTTPS_POST,
+		.verb = "stop",
+		.form = &form,
+		.task = "vzstop",
+		.is_done = is_down,
+		.deadline_ms = s->pve->cfg->stop_s * 1000,
+		.note = GUEST_KILLED };
+
+	pve_form_set(&form, "overrule-shutdown", "1", NULL);
+	if (pve_form_ok(&form, err) < 0)
+		return -1;
+	return act_run(s, &act, fault, err);
+}
+
+int act_kill(struct subject *s, struct err *err)
+{
+	struct pve_fault fault;
+
+	return kill_now(s, &fault, err);
+}
+
+/* The server goes on with it by itself. */
+static int ask_to_end(struct subject *s, struct err *err)
+{
+	const struct settings_proxmox *cfg = s->pve->cfg;
+	struct pve_form form = PVE_FORM_INIT(s->arena);
+	struct pve_fault fault;
+	const struct act act = { .method = HTTPS_POST,
+		.verb = "shutdown",
+		.form = &form,
+		.task = "vzshutdown",
+		.is_done = is_down,
+		.deadline_ms = cfg->call_s * 1000,
+		.no_wait = true,
+		.note = GUEST_SHUTDOWN };
+
+	pve_form_setf(&form, "timeout", NULL, "%u", cfg->grace_s);
+	if (pve_form_ok(&form, err) < 0)
+		return -1;
+	return act_run(s, &act, &fault, err);
+}
+
+static bool is_end(int signo)
+{
+	static const int ends[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGPWR, SIGNAL_HALT,
+		SIGNAL_POWEROFF };
+
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+		if (ends[i] == signo)
+			return true;
+	return false;
+}
+
+static int refuse_signal(int signo, struct err *err)
+{
+	char number[16];
+	const char *name = signal_name(signo);
+
+	snprintf(number, sizeof(number), "%d", signo);
+	err_set(err, ERR_UNSUPPORTED, name ? name : number,
+		"the API of Proxmox VE can't send this signal to a guest");
+	return err_hint(err,
+		"TERM, INT, QUIT, HUP, PWR, RTMIN+3 and RTMIN+4 shut it down, KILL stops it at "
+		"once");
+}
+
+int proxmox_signal(const struct ctr_record *rec, int dir_fd, int signo, bool all, struct err *err)
+{
+	_arena_ struct arena *a = arena_new();
+	struct guest_look look;
+	struct subject s;
+
+	(void)all; /* the API knows the guest as a whole only */
+	if (!a)
+		return err_nomem(err);
+	if (signo != 0 && signo != SIGKILL && !is_end(signo))
+		return refuse_signal(signo, err);
+	if (act_open_made(rec, dir_fd, a, &s, err) < 0 || act_look(&s, &look, err) < 0)
+		return -1;
+	if (!act_is_running(&look))
+		return err_set(err, ERR_STATE, NULL, "container not running");
+	if (signo == 0)
+		return 0;
+	return signo == SIGKILL ? act_kill(&s, err) : ask_to_end(&s, err);
+}
+
+/* Asked to end, and killed by the server when the time is over; by us, when even that fails. */
+static int end_within(struct subject *s, unsigned grace_s, struct pve_fault *fault, struct err *err)
+{
+	const uint64_t begin = act_clock();
+	struct pve_form form = PVE_FORM_INIT(s->arena);
+	const struct act act = { .method = HTTPS_POST,
+		.verb = "shutdown",
+		.form = &form,
+		.task = "vzshutdown",
+		.is_done = is_down,
+		.deadline_ms = (grace_s + FORCE_MARGIN_S) * 1000,
+		.note = GUEST_SHUTDOWN };
+
+	pve_form_setf(&form, "timeout", NULL, "%u", grace_s);
+	pve_form_set(&form, "forceStop", "1", NULL);
+	if (pve_form_ok(&form, err) < 0 || act_run(s, &act, fault, err) < 0)
+		return -1;
+	/* It took all of the time: then it was by force. */
+	if (act_clock() - begin < grace_s * UINT64_C(1000) || s->dir_fd < 0 ||
+		s->guest.stopped_by != GUEST_SHUTDOWN)
+		return 0;
+	s->guest.stopped_by = GUEST_KILLED;
+	return guest_save(s->dir_fd, &s->guest, err);
+}
+
+/* Did the shutdown fail so that only force is left? */
+static bool calls_for_force(enum pve_reason reason)
+{
+	return reason == PVE_STOP_TIMEOUT || reason == PVE_TIMEOUT || reason == PVE_KILLED ||
+	       reason == PVE_BUSY || reason == PVE_OTHER;
+}
+
+int proxmox_stop(const struct ctr_record *rec, int dir_fd, int grace_ms, struct err *err)
+{
+	_arena_ struct arena *a = arena_new();
+	struct pve_fault fault = { 0 };
+	struct subject s;
+	int r;
+
+	if (!a)
+		return err_nomem(err);
+	r = act_open(rec, dir_fd, a, &s, err);
+	if (r <= 0)
+		return r;
+	if (grace_ms > 0) {
+		r = end_within(&s, ((unsigned)grace_ms + 999) / 1000, &fault, err);
+		if (r < 0 && calls_for_force(fault.reason))
+			log_info("guest %u: shutdown failed (%s): it is stopped by force",
+				s.guest.vmid, fault.text);
+	}
+	if (grace_ms <= 0 || (r < 0 && calls_for_force(fault.reason)))
+		r = kill_now(&s, &fault, err);
+	/* What isn't there doesn't run. */
+	return r < 0 && fault.reason == PVE_GONE ? 0 : r;
+}
+
+/* ---- status ---- */
+
+/* Its tags come with the look; only when they aren't ours the description is asked for. */
+static int is_ours_still(struct subject *s, const struct guest_look *look, struct err *err)
+{
+	struct err why = ERR_INIT;
+	int r = act_has_our_tag(&s->guest, look->current)
+			? 1
+			: guest_is_ours(s->pve, &s->guest, look->node, false, s->arena, NULL, &why);
+
+	if (r == 0 || (r < 0 && why.code == ERR_STATE)) {
+		log_info("guest %u is somebody else's by now: %s", s->guest.vmid,
+			r < 0 ? why.text : "");
+		return 0;
+	}
+	if (r < 0)
+		*err = why;
+	return r;
+}
+
+int proxmox_status(const struct ctr_record *rec, int dir_fd, enum ctr_status *ret, struct err *err)
+{
+	_arena_ struct arena *a = arena_new();
+	struct guest_look look = { 0 };
+	struct subject s;
+	int r;
+
+	if (!a)
+		return err_nomem(err);
+	r = act_open(rec, dir_fd, a, &s, err);
+	if (r == 1 && act_look(&s, &look, err) < 0)
+		return -1;
+	if (r == 1 && look.exists)
+		r = is_ours_still(&s, &look, err);
+	if (r < 0)
+		return -1;
+	if (r == 0 || !look.exists) {
+		log_info("container %s: its guest %s isn't on the server (any more)", rec->id,
+			rec->guest ? rec->guest : "");
+		*ret = CTR_STOPPED;
+		return 0;
+	}
+	if (act_is_running(&look))
+		*ret = CTR_RUNNING;
+	else
+		*ret = rec->phase == CTR_RUNNING ? CTR_STOPPED : CTR_CREATED;
+	return 0;
+}
+
+/* ---- update ---- */
+
+static int put_config(struct subject *s, const struct oci_resources *res, const char *node,
+	const struct json *config, struct pve_fault *fault, struct err *err)
+{
+	struct pve_form form = PVE_FORM_INIT(s->arena);
+	const char *digest = pve_text(config, "digest");
+	const struct json *data;
+	char vmid[16];
+
+	if (params_update(res, s->arena, &form, err) < 0)
+		return -1;
+	if (form.n == 0 && !form.failed)
+		return 0;
+	if (digest)
+		pve_form_set(&form, "digest", digest, NULL);
+	snprintf(vmid, sizeof(vmid), "%u", s->guest.vmid);
+	const char *path = pve_path(s->arena, "nodes", node, "lxc", vmid, "config", NULL);
+	if (!path)
+		return err_nomem(err);
+	if (pve_form_ok(&form, err) < 0)
+		return -1;
+	if (pve_send(s->pve, s->arena, HTTPS_PUT, path, &form, &data, fault, err) == 0)
+		return 0;
+	if (fault->reason == PVE_BAD_PARAMETER && !*err->hint)
+		err_hint(err, "a running guest takes only what can be changed at once: what it "
+			      "uses already can't be taken away");
+	return -1;
+}
+
+int proxmox_update(
+	const struct ctr_record *rec, int dir_fd, const struct oci_resources *res, struct err *err)
+{
+	_arena_ struct arena *a = arena_new();
+	const uint64_t begin = act_clock();
+	struct subject s;
+
+	if (!a)
+		return err_nomem(err);
+	if (act_open_made(rec, dir_fd, a, &s, err) < 0)
+		return -1;
+	const uint64_t end = begin + s.pve->cfg->call_s * UINT64_C(1000);
+	for (unsigned tries = 0;; tries++) {
+		const struct act act = { .task = "vzset" };
+		struct pve_fault fault = { 0 };
+		const struct json *config;
+		struct guest_look look;
+
+		if (act_look(&s, &look, err) < 0)
+			return -1;
+		int r = look.exists
+				? guest_is_ours(s.pve, &s.guest, look.node, false, a, &config, err)
+				: 0;
+		if (r < 0)
+			return -1;
+		if (r == 0)
+			return act_gone(&s.guest, err);
+		if (put_config(&s, res, look.node, config, &fault, err) == 0)
+			return 0;
+		/* A lost answer: the same values again, unless they are there by now. */
+		if (fault.reason == PVE_CHANGED || fault.reason == PVE_AMBIGUOUS) {
+			if (tries >= UPDATE_TRIES)
+				return -1;
+			continue;
+		}
+		if (act_again(&s, &act, &look, &fault, tries, end, err) <= 0)
+			return -1;
+	}
+}
