@@ -577,6 +577,11 @@ int pve_client_exchange(struct pve_client *c, const struct pve_ask *ask, struct 
 	return 0;
 }
 
+int pve_client_credential(const struct pve_client *c)
+{
+	return c->kept_fd >= 0 ? c->kept_fd : c->credential_fd;
+}
+
 unsigned pve_client_count(const struct pve_client *c)
 {
 	return c->count;

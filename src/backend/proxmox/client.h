@@ -39,6 +39,10 @@ struct pve_answer {
 int pve_client_exchange(struct pve_client *, const struct pve_ask *, struct arena *,
 	struct pve_answer *ret, struct err *) _must_check_;
 
+/* Where the secret can be read from again by a client of another process: the fd that was given, or
+ * a copy of what came out of it. FD_NONE: from the configured file. Borrowed. */
+int pve_client_credential(const struct pve_client *);
+
 /* How many exchanges there were, logins among them: for budgets and --log-level debug. */
 unsigned pve_client_count(const struct pve_client *);
 
