@@ -21,21 +21,6 @@ enum {
 	LATE_S = 7,
 };
 
-static void pause_ms(unsigned ms)
-{
-	const struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
-
-	nanosleep(&t, NULL);
-}
-
-static uint64_t now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec;
-}
-
 static int stale(const struct guest *g, struct err *err)
 {
 	char name[GUEST_NAME_MAX];
@@ -51,7 +36,7 @@ static int stale(const struct guest *g, struct err *err)
 struct looking {
 	struct pve *pve;
 	const struct guest *g;
-	uint64_t until; /* of a clock that isn't set */
+	uint64_t until; /* pve_now_ms() */
 	unsigned idle;  /* looks in a row that saw a lock and no task */
 };
 
@@ -77,11 +62,11 @@ static int wait_for_task(struct looking *l, bool *ret_ended, struct err *err)
 	/* How it ended shows in what there is afterwards. */
 	if (pve_task_wait(l->pve, &upid, l->pve->cfg->create_s * 1000, &fault, &why) == 0)
 		return 1;
-	if (fault.reason == PVE_TIMEOUT || now_s() > l->until) {
+	if (fault.reason == PVE_TIMEOUT || pve_now_ms(l->pve) > l->until) {
 		*err = why;
 		return -1;
 	}
-	pause_ms(PAUSE_MS);
+	pve_pause(l->pve, PAUSE_MS);
 	return 1;
 }
 
@@ -98,7 +83,7 @@ static int locked(struct looking *l, enum settled *ret, struct err *err)
 		return 0;
 	}
 	if (++l->idle < IDLE_LOOKS) {
-		pause_ms(PAUSE_MS);
+		pve_pause(l->pve, PAUSE_MS);
 		return 0;
 	}
 	/* A task of ours can be seen by us: without any it is somebody else's. */
@@ -140,7 +125,9 @@ static int look(struct looking *l, const char *node, enum settled *ret, struct e
 int guest_settle(struct pve *pve, const struct guest *g, struct arena *a, enum settled *ret,
 	const char **ret_node, struct err *err)
 {
-	struct looking l = { .pve = pve, .g = g, .until = now_s() + pve->cfg->create_s };
+	struct looking l = {
+		.pve = pve, .g = g, .until = pve_now_ms(pve) + pve->cfg->create_s * UINT64_C(1000)
+	};
 	const char *node = g->node;
 	int r;
 
@@ -235,7 +222,7 @@ static int remove_it(
 	if (*tries && (r == 0 || fault.reason == PVE_GONE || is_passing(fault.reason))) {
 		--*tries;
 		if (r < 0)
-			pause_ms(PAUSE_MS);
+			pve_pause(pve, PAUSE_MS);
 		return 0;
 	}
 	if (r == 0)
@@ -247,17 +234,21 @@ static int remove_it(
 	return err_in(err, "remove %s:", guest_name(g->vmid, node, name));
 }
 
-/* Sent, but so short a while ago that it may not have begun yet. */
-static bool may_still_come(const struct guest *g)
+/* Until when, by pve_now_ms(), what was sent may still begin. */
+static uint64_t late_until(struct pve *pve, const struct guest *g)
 {
 	const uint64_t now = (uint64_t)time(NULL), sent = g->posted + GUEST_CLOCK_MARGIN_S;
+	const uint64_t ago = now > sent ? now - sent : 0;
 
-	return g->phase == GUEST_INTENT && now >= sent && now - sent < LATE_S;
+	if (g->phase != GUEST_INTENT || ago >= LATE_S)
+		return 0;
+	return pve_now_ms(pve) + (LATE_S - ago) * 1000;
 }
 
 int proxmox_undo_create(struct pve *pve, int dir_fd, struct guest *g, struct err *err)
 {
 	_arena_ struct arena *a = arena_new();
+	const uint64_t late = late_until(pve, g);
 	enum settled what;
 	const char *node;
 	unsigned tries = REMOVE_TRIES;
@@ -269,13 +260,13 @@ int proxmox_undo_create(struct pve *pve, int dir_fd, struct guest *g, struct err
 	for (;;) {
 		if (guest_settle(pve, g, a, &what, &node, err) < 0)
 			return -1;
-		if (what == SETTLED_NONE && may_still_come(g)) {
-			pause_ms(PAUSE_MS);
+		if (what == SETTLED_OURS) {
+			if (remove_it(pve, g, node, &tries, err) < 0)
+				return -1;
 			continue;
 		}
-		if (what != SETTLED_OURS)
+		if (what == SETTLED_THEIRS || pve_now_ms(pve) >= late)
 			return 0;
-		if (remove_it(pve, g, node, &tries, err) < 0)
-			return -1;
+		pve_pause(pve, PAUSE_MS);
 	}
 }
