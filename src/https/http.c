@@ -8,7 +8,6 @@
 
 #include <curl/curl.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <string.h>
 #include <time.h>
 
@@ -38,27 +37,6 @@ static const char *const methods[HTTPS_METHOD_N] = {
 	[HTTPS_PUT] = "PUT",
 	[HTTPS_DELETE] = "DELETE",
 };
-
-void http_reply_done(struct http_reply *r)
-{
-	str_done(&r->body);
-	*r = (struct http_reply){ 0 };
-}
-
-void http_reply_failed(struct http_reply *r, enum https_outcome outcome, const char *fmt, ...)
-{
-	char text[HTTPS_REASON_MAX];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	str_done(&r->body);
-	r->outcome = outcome;
-	r->status = 0;
-	r->json = false;
-	text_clean(r->reason, sizeof(r->reason), text, strlen(text));
-}
 
 static uint64_t now_ms(void)
 {

@@ -81,6 +81,7 @@ struct http_reply {
 	char reason[HTTPS_REASON_MAX + 1];
 	struct str body;
 };
+/* In text.c: */
 void http_reply_done(struct http_reply *);
 /* No answer: what became of it, and a sentence. */
 void http_reply_failed(struct http_reply *, enum https_outcome, const char *fmt, ...)

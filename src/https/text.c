@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "https/https.h"
 
+#include <stdarg.h>
 #include <string.h>
 #include <strings.h>
 
@@ -54,4 +55,25 @@ bool text_is_json(const char *type)
 	if (!type || strncasecmp(type, json, n) != 0)
 		return false;
 	return type[n] == 0 || type[n] == ';' || type[n] == ' ';
+}
+
+void http_reply_done(struct http_reply *r)
+{
+	str_done(&r->body);
+	*r = (struct http_reply){ 0 };
+}
+
+void http_reply_failed(struct http_reply *r, enum https_outcome outcome, const char *fmt, ...)
+{
+	char text[HTTPS_REASON_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	str_done(&r->body);
+	r->outcome = outcome;
+	r->status = 0;
+	r->json = false;
+	text_clean(r->reason, sizeof(r->reason), text, strlen(text));
 }
