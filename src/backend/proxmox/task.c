@@ -246,6 +246,9 @@ static int fail(struct pve *pve, const struct pve_upid *upid, const char *ending
 	fault->status = 0;
 	pve_words(ending, fault->text, sizeof(fault->text));
 	fault->reason = pve_reason_of(0, fault->text);
+	/* " OK", say */
+	if (fault->reason == PVE_OK)
+		fault->reason = PVE_OTHER;
 	pve_words(ending, words, sizeof(words));
 	read_log(pve, upid, &tail);
 	join_tail(&tail, log, sizeof(log) - strlen(words) - strlen("; its log: "));
@@ -304,6 +307,7 @@ static const char *await(struct pve *pve, const struct pve_upid *upid, unsigned 
 	uint64_t begun = pve_now_ms(pve);
 	unsigned strange = 0;
 	bool asked_again = false;
+	char name[192];
 
 	for (size_t i = 0;; i++) {
 		_arena_ struct arena *own = arena_new();
@@ -322,7 +326,7 @@ static const char *await(struct pve *pve, const struct pve_upid *upid, unsigned 
 		}
 		if (ended < 0 && !tolerated(fault, &strange)) {
 			*err = why;
-			err_in(err, "task %s", upid->text);
+			err_in(err, "%s", title(upid, name));
 			return NULL;
 		}
 		if (ended >= 0)
