@@ -3,6 +3,7 @@
 
 #include "base/path.h"
 #include "base/str.h"
+#include "store/folder.h"
 #include "store/record.h"
 
 #include <fcntl.h>
@@ -10,7 +11,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { CONFIG_BYTES_MAX = 4 << 20, ID_MAX = 200, CLAIM_TIMEOUT_MS = 5000 };
@@ -127,16 +127,6 @@ static int not_found(const char *id, struct err *err)
 	return err_set(err, ERR_NOT_FOUND, NULL, "container does not exist");
 }
 
-/* The folder is locked: is it still the one in the tree? */
-static int check_linked(const struct store_box *box, const char *id, struct err *err)
-{
-	struct stat st;
-
-	if (fstat(box->fd, &st) < 0)
-		return err_sys(err, errno, "fstat", "folder of %s", id);
-	return st.st_nlink == 0 ? not_found(id, err) : 0;
-}
-
 int store_find(const struct store *s, const char *id, struct store_box *ret, struct err *err)
 {
 	int fd;
@@ -198,33 +188,20 @@ static int held(const struct store_box *box, const char *id, struct err *err)
 	return err_set(err, ERR_TIMEOUT, NULL, "the container is held by another command");
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 int store_lock(const struct store_box *box, const char *id, unsigned timeout_ms, struct err *err)
 {
-	const uint64_t end = now_ms() + timeout_ms;
-	struct timespec pause = { .tv_nsec = 500000 };
+	int r = folder_lock(box->fd, LOCK_EX, timeout_ms, "", err);
 
-	while (flock(box->fd, LOCK_EX | LOCK_NB) < 0) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return err_sys(err, errno, "flock", "folder of %s", id);
-		if (now_ms() >= end)
-			return held(box, id, err);
-		nanosleep(&pause, NULL);
-		pause.tv_nsec = MIN(pause.tv_nsec * 2, 20000000);
-	}
-	return check_linked(box, id, err);
+	if (r == 0)
+		return not_found(id, err);
+	if (r < 0)
+		return err->code == ERR_TIMEOUT ? held(box, id, err) : -1;
+	return 0;
 }
 
 void store_unlock(const struct store_box *box)
 {
-	flock(box->fd, LOCK_UN);
+	folder_unlock(box->fd);
 }
 
 int store_claim(const struct store *s, const char *id, struct store_box *ret, struct err *err)
@@ -261,10 +238,7 @@ int store_claim(const struct store *s, const char *id, struct store_box *ret, st
 
 int store_is_locked(const struct store_box *box)
 {
-	if (flock(box->fd, LOCK_SH | LOCK_NB) < 0)
-		return 1;
-	flock(box->fd, LOCK_UN);
-	return 0;
+	return folder_is_locked(box->fd);
 }
 
 /* ---- record and config ---- */
@@ -377,62 +351,16 @@ int store_remove(const struct store *s, const char *id, struct err *err)
 
 /* ---- all of them ---- */
 
-struct ids {
-	const char **items;
-	size_t n, cap;
-};
-
-static int ids_add(struct ids *ids, const char *name, struct arena *a)
-{
-	if (ids->n == ids->cap) {
-		size_t cap = ids->cap ? ids->cap * 2 : 16;
-		const char **more = arena_array(a, cap, sizeof(*more));
-
-		if (!more)
-			return -1;
-		if (ids->n)
-			memcpy(more, ids->items, ids->n * sizeof(*more));
-		ids->items = more;
-		ids->cap = cap;
-	}
-	ids->items[ids->n] = arena_strdup(a, name);
-	return ids->items[ids->n++] ? 0 : -1;
-}
-
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 int store_list(
 	const struct store *s, struct arena *a, const char ***ret, size_t *ret_n, struct err *err)
 {
-	_closedir_ DIR *d = NULL;
-	struct ids ids = { 0 };
-	int fd;
+	int fd = FD_NONE;
 
-	*ret = NULL;
-	*ret_n = 0;
-	if (s->fd < 0)
-		return 0;
-	fd = openat(s->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return err_sys(err, errno, "open", "root folder");
-	d = fdopendir(fd);
-	if (!d) {
-		fd_close(fd);
-		return err_nomem(err);
-	}
-	for (struct dirent *e; (e = readdir(d));) {
-		if ((e->d_type == DT_DIR || e->d_type == DT_UNKNOWN) && id_is_valid(e->d_name) &&
-			ids_add(&ids, e->d_name, a) < 0)
-			return err_nomem(err);
-	}
-	if (ids.n)
-		qsort(ids.items, ids.n, sizeof(*ids.items), by_name);
-	*ret = ids.items;
-	*ret_n = ids.n;
-	return 0;
+	/* None: nothing to list. */
+	errno = ENOENT;
+	if (s->fd >= 0)
+		fd = openat(s->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return folder_list(fd, id_is_valid, "", "root folder", a, ret, ret_n, err);
 }
 
 int store_cache(const struct store *s)

@@ -5,15 +5,15 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "store/folder.h"
 
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { RECORD_BYTES_MAX = 20 << 20, PAUSE_NS_MAX = 20000000, REMOVE_TRIES = 8 };
+enum { RECORD_BYTES_MAX = 20 << 20, REMOVE_TRIES = 8 };
 
 #define FOLDER "containers"
 #define RECORD "container.json"
@@ -188,71 +188,16 @@ int request_is_empty(int dir, struct err *err)
 
 /* ---- the folder ---- */
 
-static bool is_id(const char *id)
-{
-	return strlen(id) == REQUEST_ID_LEN && strspn(id, "0123456789abcdef") == REQUEST_ID_LEN;
-}
-
-/* <data>/containers, or FD_NONE with errno. */
-static int open_top(int data_fd, bool make)
-{
-	if (data_fd < 0) {
-		errno = ENOENT;
-		return FD_NONE;
-	}
-	if (make && mkdirat(data_fd, FOLDER, 0700) < 0 && errno != EEXIST)
-		return FD_NONE;
-	return openat(data_fd, FOLDER, dir_flags);
-}
+#define BUSY "another command makes or removes the container"
 
 int request_find(int data_fd, const char *id, int *ret_dir, struct err *err)
 {
-	char path[sizeof(FOLDER) + 1 + REQUEST_ID_LEN];
-	int fd;
-
-	*ret_dir = FD_NONE;
-	if (data_fd < 0 || !is_id(id))
-		return 0;
-	snprintf(path, sizeof(path), FOLDER "/%s", id);
-	fd = openat(data_fd, path, dir_flags);
-	if (fd < 0)
-		return errno == ENOENT ? 0 : err_sys(err, errno, "open", "folder of %s", id);
-	*ret_dir = fd;
-	return 1;
-}
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-/* 1 locked and still in the tree, 0 locked but removed meanwhile, -1 */
-static int wait_for_lock(int dir, const char *id, unsigned timeout_ms, struct err *err)
-{
-	const uint64_t end = now_ms() + timeout_ms;
-	struct timespec pause = { .tv_nsec = 200000 };
-	struct stat st;
-
-	while (flock(dir, LOCK_EX | LOCK_NB) < 0) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return err_sys(err, errno, "flock", "folder of %s", id);
-		if (now_ms() >= end)
-			return err_set(err, ERR_TIMEOUT, NULL,
-				"another command makes or removes the container");
-		nanosleep(&pause, NULL);
-		pause.tv_nsec = MIN(pause.tv_nsec * 2, PAUSE_NS_MAX);
-	}
-	if (fstat(dir, &st) < 0)
-		return err_sys(err, errno, "fstat", "folder of %s", id);
-	return st.st_nlink > 0;
+	return folder_find(data_fd, FOLDER, id, ret_dir, err);
 }
 
 int request_lock(int dir, const char *id, unsigned timeout_ms, struct err *err)
 {
-	int r = wait_for_lock(dir, id, timeout_ms, err);
+	int r = folder_lock(dir, LOCK_EX, timeout_ms, BUSY, err);
 
 	if (r == 0)
 		return err_set(err, ERR_NOT_FOUND, NULL, "container does not exist");
@@ -261,57 +206,35 @@ int request_lock(int dir, const char *id, unsigned timeout_ms, struct err *err)
 
 void request_unlock(int dir)
 {
-	flock(dir, LOCK_UN);
+	folder_unlock(dir);
 }
 
 int request_is_locked(int dir)
 {
-	if (flock(dir, LOCK_SH | LOCK_NB) < 0)
-		return 1;
-	flock(dir, LOCK_UN);
-	return 0;
+	return folder_is_locked(dir);
 }
 
 int request_claim(int data_fd, const char *id, unsigned timeout_ms, int *ret_dir, struct err *err)
 {
-	_close_ int top = open_top(data_fd, true);
-	_close_ int dir = FD_NONE;
-	int r = 0;
+	_close_ int top = FD_NONE;
 
-	if (!is_id(id))
+	if (!folder_is_hex_id(id))
 		return err_set(err, ERR_INTERNAL, id, "it isn't the id of a request's container");
-	if (top < 0)
+	if (mkdirat(data_fd, FOLDER, 0700) < 0 && errno != EEXIST)
 		return err_sys(err, errno, "mkdir", "folder of containers");
-	/* Who removes it holds the lock: what was waited for may be gone then. */
-	while (r == 0) {
-		dir = fd_close(dir);
-		bool made = mkdirat(top, id, 0700) == 0;
-		if (!made && errno != EEXIST)
-			return err_sys(err, errno, "mkdir", "folder of %s", id);
-		dir = openat(top, id, dir_flags);
-		if (dir < 0 && errno == ENOENT)
-			continue;
-		if (dir < 0)
-			err_sys(err, errno, "open", "folder of %s", id);
-		r = dir < 0 ? -1 : wait_for_lock(dir, id, timeout_ms, err);
-		if (r < 0) {
-			/* Fails where somebody has come in between and put something in. */
-			if (made)
-				unlinkat(top, id, AT_REMOVEDIR);
-			return -1;
-		}
-	}
-	*ret_dir = fd_take(&dir);
-	return 0;
+	top = folder_open_top(data_fd, FOLDER);
+	if (top < 0)
+		return err_sys(err, errno, "open", "folder of containers");
+	return folder_claim(top, id, timeout_ms, BUSY, ret_dir, err);
 }
 
 int request_remove(int data_fd, const char *id, struct err *err)
 {
-	_close_ int top = open_top(data_fd, false);
+	_close_ int top = folder_open_top(data_fd, FOLDER);
 
 	if (top < 0)
 		return errno == ENOENT ? 0 : err_sys(err, errno, "open", "folder of containers");
-	if (!is_id(id))
+	if (!folder_is_hex_id(id))
 		return 0;
 	/* A monitor that isn't known, of a container whose record was lost, may write its last. */
 	for (int i = 0; i < REMOVE_TRIES; i++) {
@@ -325,76 +248,14 @@ int request_remove(int data_fd, const char *id, struct err *err)
 
 /* ---- all of them ---- */
 
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static int add_id(const char ***ids, size_t *n, size_t *cap, const char *name, struct arena *a)
-{
-	if (*n == *cap) {
-		size_t more = *cap ? *cap * 2 : 16;
-		const char **items = arena_array(a, more, sizeof(*items));
-
-		if (!items)
-			return -1;
-		if (*n)
-			memcpy(items, *ids, *n * sizeof(*items));
-		*ids = items;
-		*cap = more;
-	}
-	(*ids)[*n] = arena_strdup(a, name);
-	return (*ids)[(*n)++] ? 0 : -1;
-}
-
-/* Those that begin with `prefix`, unsorted. */
-static int collect(int data_fd, const char *prefix, struct arena *a, const char ***ret,
-	size_t *ret_n, struct err *err)
-{
-	_closedir_ DIR *d = NULL;
-	size_t cap = 0;
-	int top = open_top(data_fd, false);
-
-	*ret = NULL;
-	*ret_n = 0;
-	if (top < 0)
-		return errno == ENOENT ? 0 : err_sys(err, errno, "open", "folder of containers");
-	d = fdopendir(top);
-	if (!d) {
-		fd_close(top);
-		return err_nomem(err);
-	}
-	for (struct dirent *e; (e = readdir(d));) {
-		if (is_id(e->d_name) && str_starts(e->d_name, prefix) &&
-			add_id(ret, ret_n, &cap, e->d_name, a) < 0)
-			return err_nomem(err);
-	}
-	if (*ret_n)
-		qsort(*ret, *ret_n, sizeof(**ret), by_name);
-	return 0;
-}
-
 int request_list(int data_fd, struct arena *a, const char ***ret, size_t *ret_n, struct err *err)
 {
-	return collect(data_fd, "", a, ret, ret_n, err);
+	return folder_list(folder_open_top(data_fd, FOLDER), folder_is_hex_id, "",
+		"folder of containers", a, ret, ret_n, err);
 }
 
 int request_complete(
 	int data_fd, const char *prefix, struct arena *a, const char **ret, struct err *err)
 {
-	const size_t len = strlen(prefix);
-	const char **ids;
-	size_t n;
-
-	*ret = NULL;
-	if (len < REQUEST_PREFIX_MIN || len > REQUEST_ID_LEN ||
-		strspn(prefix, "0123456789abcdef") != len)
-		return 0;
-	if (collect(data_fd, prefix, a, &ids, &n, err) < 0)
-		return -1;
-	if (n > 1)
-		return err_set(err, ERR_INVALID, prefix,
-			"several containers begin with it: %.12s, %.12s", ids[0], ids[1]);
-	*ret = n ? ids[0] : NULL;
-	return 0;
+	return folder_complete(data_fd, FOLDER, prefix, "containers", a, ret, err);
 }

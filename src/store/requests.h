@@ -14,8 +14,6 @@
 #include "base/fd.h"
 #include "ctrctl/request.h"
 
-enum { REQUEST_ID_LEN = 64, REQUEST_PREFIX_MIN = 4 };
-
 /* `data_fd` below: <data>, open, or FD_NONE when it isn't there: then nothing is found in it. */
 
 /* Makes <data>/containers/<id>/ or opens the one that is there, and waits for its lock. The lock is

@@ -4,20 +4,15 @@
 #include "base/json.h"
 #include "base/path.h"
 #include "model/cri.h"
+#include "store/folder.h"
 
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-enum {
-	RECORD_BYTES_MAX = 1 << 20,
-	CONFIG_BYTES_MAX = 20 << 20,
-	PAUSE_NS_MAX = 20000000,
-	CLAIM_TIMEOUT_MS = 10000
-};
+enum { RECORD_BYTES_MAX = 1 << 20, CONFIG_BYTES_MAX = 20 << 20, CLAIM_TIMEOUT_MS = 10000 };
 
 #define FOLDER "sandboxes"
 #define NAMED  FOLDER "/names"
@@ -208,40 +203,18 @@ int sandbox_sync(int data_fd, int dir, int lock, struct err *err)
 
 /* ---- locks ---- */
 
-static uint64_t now_ms(void)
+/* What may be going on when the lock isn't had in time. */
+static int lock(int fd, int how, unsigned timeout_ms, struct err *err)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-/* 1 locked and still in the tree, 0 locked but removed meanwhile, -1 */
-static int wait_for_lock(int fd, int how, unsigned timeout_ms, struct err *err)
-{
-	const uint64_t end = now_ms() + timeout_ms;
-	struct timespec pause = { .tv_nsec = 200000 };
-	struct stat st;
-
-	while (flock(fd, how | LOCK_NB) < 0) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return err_sys(err, errno, "flock", "sandbox");
-		if (now_ms() >= end)
-			return err_set(err, ERR_TIMEOUT, NULL,
-				how == LOCK_EX
-					? "another command works on the sandbox or in it"
-					: "another command makes, stops or removes the sandbox");
-		nanosleep(&pause, NULL);
-		pause.tv_nsec = MIN(pause.tv_nsec * 2, PAUSE_NS_MAX);
-	}
-	if (fstat(fd, &st) < 0)
-		return err_sys(err, errno, "fstat", "sandbox");
-	return st.st_nlink > 0;
+	return folder_lock(fd, how, timeout_ms,
+		how == LOCK_EX ? "another command works on the sandbox or in it"
+			       : "another command makes, stops or removes the sandbox",
+		err);
 }
 
 int sandbox_lock(int dir, const char *id, int how, unsigned timeout_ms, struct err *err)
 {
-	int r = wait_for_lock(dir, how, timeout_ms, err);
+	int r = lock(dir, how, timeout_ms, err);
 
 	if (r == 0)
 		return err_set(err, ERR_NOT_FOUND, id, "no such sandbox");
@@ -250,28 +223,15 @@ int sandbox_lock(int dir, const char *id, int how, unsigned timeout_ms, struct e
 
 void sandbox_unlock(int dir)
 {
-	flock(dir, LOCK_UN);
+	folder_unlock(dir);
 }
 
 int sandbox_is_locked(int dir)
 {
-	if (flock(dir, LOCK_SH | LOCK_NB) < 0)
-		return 1;
-	flock(dir, LOCK_UN);
-	return 0;
+	return folder_is_locked(dir);
 }
 
 /* ---- names ---- */
-
-/* <data>/sandboxes, or FD_NONE with errno. */
-static int open_top(int data_fd)
-{
-	if (data_fd < 0) {
-		errno = ENOENT;
-		return FD_NONE;
-	}
-	return openat(data_fd, FOLDER, dir_flags);
-}
 
 static int make_folders(int data_fd, struct err *err)
 {
@@ -300,11 +260,6 @@ static int open_name(int data_fd, const char *key, struct err *err)
 	return fd < 0 ? err_sys(err, errno, "open", "%s", path) : fd;
 }
 
-bool sandbox_is_id(const char *id)
-{
-	return strlen(id) == SANDBOX_ID_LEN && strspn(id, "0123456789abcdef") == SANDBOX_ID_LEN;
-}
-
 /* Empty: it isn't one. */
 static int read_name(int fd, char ret_id[SANDBOX_ID_LEN + 1], struct err *err)
 {
@@ -314,7 +269,7 @@ static int read_name(int fd, char ret_id[SANDBOX_ID_LEN + 1], struct err *err)
 		return err_sys(err, errno, "read", "name of a sandbox");
 	ret_id[n] = '\0';
 	/* Torn by a power cut: then nothing of that sandbox was acknowledged. */
-	if (!sandbox_is_id(ret_id))
+	if (!folder_is_hex_id(ret_id))
 		ret_id[0] = '\0';
 	return 0;
 }
@@ -331,7 +286,7 @@ int sandbox_name_lock(int data_fd, const char *key, unsigned timeout_ms, int *re
 		fd = open_name(data_fd, key, err);
 		if (fd < 0)
 			return -1;
-		r = wait_for_lock(fd, LOCK_EX, timeout_ms, err);
+		r = lock(fd, LOCK_EX, timeout_ms, err);
 		if (r < 0)
 			return -1;
 	}
@@ -418,53 +373,28 @@ int sandbox_names_sweep(int data_fd, struct err *err)
 
 int sandbox_find(int data_fd, const char *id, int *ret_dir, struct err *err)
 {
-	char path[sizeof(FOLDER) + 1 + SANDBOX_ID_LEN];
-	int fd;
-
-	*ret_dir = FD_NONE;
-	if (data_fd < 0 || !sandbox_is_id(id))
-		return 0;
-	snprintf(path, sizeof(path), FOLDER "/%s", id);
-	fd = openat(data_fd, path, dir_flags);
-	if (fd < 0)
-		return errno == ENOENT ? 0 : err_sys(err, errno, "open", "folder of %s", id);
-	*ret_dir = fd;
-	return 1;
+	return folder_find(data_fd, FOLDER, id, ret_dir, err);
 }
 
 int sandbox_claim(int data_fd, const char *id, int *ret_dir, struct err *err)
 {
-	_close_ int top = FD_NONE, dir = FD_NONE;
-	int r = 0;
+	_close_ int top = FD_NONE;
 
 	if (make_folders(data_fd, err) < 0)
 		return -1;
-	top = open_top(data_fd);
+	top = folder_open_top(data_fd, FOLDER);
 	if (top < 0)
 		return err_sys(err, errno, "open", "folder of sandboxes");
 	/* Who lists may take it for a left-over as long as it isn't locked. */
-	while (r == 0) {
-		fd_close(dir);
-		if (mkdirat(top, id, 0700) < 0 && errno != EEXIST)
-			return err_sys(err, errno, "mkdir", "folder of %s", id);
-		dir = openat(top, id, dir_flags);
-		if (dir < 0 && errno == ENOENT)
-			continue;
-		if (dir < 0)
-			return err_sys(err, errno, "open", "folder of %s", id);
-		r = wait_for_lock(dir, LOCK_EX, CLAIM_TIMEOUT_MS, err);
-		if (r < 0)
-			return -1;
-	}
-	*ret_dir = fd_take(&dir);
-	return 0;
+	return folder_claim(
+		top, id, CLAIM_TIMEOUT_MS, "another command looks at the sandbox", ret_dir, err);
 }
 
 int sandbox_remove(int data_fd, const char *id, struct err *err)
 {
-	_close_ int top = open_top(data_fd);
+	_close_ int top = folder_open_top(data_fd, FOLDER);
 
-	if (top < 0 || !sandbox_is_id(id))
+	if (top < 0 || !folder_is_hex_id(id))
 		return 0;
 	/* The record goes last: until then a broken-off removal can be repeated. */
 	_close_ int dir = openat(top, id, dir_flags);
@@ -476,76 +406,14 @@ int sandbox_remove(int data_fd, const char *id, struct err *err)
 
 /* ---- all of them ---- */
 
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static int add_id(const char ***ids, size_t *n, size_t *cap, const char *name, struct arena *a)
-{
-	if (*n == *cap) {
-		size_t more = *cap ? *cap * 2 : 16;
-		const char **items = arena_array(a, more, sizeof(*items));
-
-		if (!items)
-			return -1;
-		if (*n)
-			memcpy(items, *ids, *n * sizeof(*items));
-		*ids = items;
-		*cap = more;
-	}
-	(*ids)[*n] = arena_strdup(a, name);
-	return (*ids)[(*n)++] ? 0 : -1;
-}
-
-/* Those that begin with `prefix`, sorted. */
-static int collect(int data_fd, const char *prefix, struct arena *a, const char ***ret,
-	size_t *ret_n, struct err *err)
-{
-	_closedir_ DIR *d = NULL;
-	size_t cap = 0;
-	int top = open_top(data_fd);
-
-	*ret = NULL;
-	*ret_n = 0;
-	if (top < 0)
-		return errno == ENOENT ? 0 : err_sys(err, errno, "open", "folder of sandboxes");
-	d = fdopendir(top);
-	if (!d) {
-		fd_close(top);
-		return err_nomem(err);
-	}
-	for (struct dirent *e; (e = readdir(d));) {
-		if (sandbox_is_id(e->d_name) && str_starts(e->d_name, prefix) &&
-			add_id(ret, ret_n, &cap, e->d_name, a) < 0)
-			return err_nomem(err);
-	}
-	if (*ret_n)
-		qsort(*ret, *ret_n, sizeof(**ret), by_name);
-	return 0;
-}
-
 int sandbox_list(int data_fd, struct arena *a, const char ***ret, size_t *ret_n, struct err *err)
 {
-	return collect(data_fd, "", a, ret, ret_n, err);
+	return folder_list(folder_open_top(data_fd, FOLDER), folder_is_hex_id, "",
+		"folder of sandboxes", a, ret, ret_n, err);
 }
 
 int sandbox_complete(
 	int data_fd, const char *prefix, struct arena *a, const char **ret, struct err *err)
 {
-	const size_t len = strlen(prefix);
-	const char **ids;
-	size_t n;
-
-	*ret = NULL;
-	if (len < SANDBOX_PREFIX_MIN || len > SANDBOX_ID_LEN ||
-		strspn(prefix, "0123456789abcdef") != len)
-		return 0;
-	if (collect(data_fd, prefix, a, &ids, &n, err) < 0)
-		return -1;
-	if (n > 1)
-		return err_set(err, ERR_INVALID, prefix,
-			"several sandboxes begin with it: %.12s, %.12s", ids[0], ids[1]);
-	*ret = n ? ids[0] : NULL;
-	return 0;
+	return folder_complete(data_fd, FOLDER, prefix, "sandboxes", a, ret, err);
 }

@@ -17,7 +17,7 @@
 #include "base/str.h"
 #include "ctrctl/sandbox.h"
 
-enum { SANDBOX_ID_LEN = 64, SANDBOX_PREFIX_MIN = 4 };
+enum { SANDBOX_ID_LEN = 64 };
 
 /* `data_fd` below: <data>, open, or FD_NONE when it isn't there: then nothing is found in it. */
 
@@ -34,8 +34,6 @@ int sandbox_name_read(
 	int data_fd, const char *key, char ret_id[SANDBOX_ID_LEN + 1], struct err *) _must_check_;
 /* Drops the names of sandboxes that aren't there. */
 int sandbox_names_sweep(int data_fd, struct err *) _must_check_;
-
-bool sandbox_is_id(const char *);
 
 /* Makes the folder, locked for change. */
 int sandbox_claim(int data_fd, const char *id, int *ret_dir, struct err *) _must_check_;
