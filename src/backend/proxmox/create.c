@@ -57,34 +57,12 @@ static int wish(struct making *m, struct err *err)
 	return m->log_fd == -1 ? -1 : 0;
 }
 
-static uint64_t memory_of(const struct making *m)
-{
-	const struct settings_guest_image *image = m->source.image;
-
-	if (m->wish.memory_bytes > 0)
-		return (uint64_t)m->wish.memory_bytes;
-	return (uint64_t)(image && image->memory_mib ? image->memory_mib : m->cfg->memory_mib)
-	       << 20;
-}
-
-static int choose_node(struct making *m, struct err *err)
-{
-	struct settings_proxmox only = *m->cfg;
-	const char *here[] = { m->cfg->local_node };
-
-	/* Paths of the host and devices are there on one node. */
-	if (m->cfg->local_node && (m->wish.n_mounts || m->wish.n_devices)) {
-		only.nodes = here;
-		only.n_nodes = 1;
-	}
-	return pve_node_choose(&only, &m->cluster, memory_of(m), &m->target.node, err);
-}
-
 static int choose(struct making *m, struct err *err)
 {
 	struct pve_target *t = &m->target;
 
-	if (pve_cluster_look(m->pve, m->a, &m->cluster, err) < 0 || choose_node(m, err) < 0 ||
+	if (pve_cluster_look(m->pve, m->a, &m->cluster, err) < 0 ||
+		pve_node_for(&m->wish, m->source.image, m->cfg, &m->cluster, &t->node, err) < 0 ||
 		pve_template_find(m->pve, &m->source, t->node, true, m->a, &t->template, err) < 0)
 		return -1;
 	if (t->template.oci || m->wish.n_argv || m->wish.env.n || m->wish.cwd) {

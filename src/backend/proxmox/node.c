@@ -151,6 +151,33 @@ int pve_node_choose(const struct settings_proxmox *cfg, const struct pve_cluster
 	return 0;
 }
 
+uint64_t pve_memory_needed(const struct guest_wish *wish, const struct settings_guest_image *image,
+	const struct settings_proxmox *cfg)
+{
+	if (wish->memory_bytes > 0)
+		return (uint64_t)wish->memory_bytes;
+	return (uint64_t)(image && image->memory_mib ? image->memory_mib : cfg->memory_mib) << 20;
+}
+
+bool pve_needs_local_node(const struct guest_wish *wish, const struct settings_proxmox *cfg)
+{
+	return cfg->local_node && (wish->n_mounts || wish->n_devices);
+}
+
+int pve_node_for(const struct guest_wish *wish, const struct settings_guest_image *image,
+	const struct settings_proxmox *cfg, const struct pve_cluster *c, const char **ret,
+	struct err *err)
+{
+	struct settings_proxmox only = *cfg;
+	const char *here[] = { cfg->local_node };
+
+	if (pve_needs_local_node(wish, cfg)) {
+		only.nodes = here;
+		only.n_nodes = 1;
+	}
+	return pve_node_choose(&only, c, pve_memory_needed(wish, image, cfg), ret, err);
+}
+
 /* ---- the VMID ---- */
 
 /* FNV-1a: the same for a container's every try, and spread over the range, so that those who create

@@ -42,6 +42,14 @@ int pve_cluster_look(
  * ERR_EXHAUSTED. */
 int pve_node_choose(const struct settings_proxmox *, const struct pve_cluster *, uint64_t memory,
 	const char **ret, struct err *) _must_check_;
+/* For one guest: the memory that it gets, and its node. Paths of the host and devices are there on
+ * proxmox.localNode only, if that is set. */
+uint64_t pve_memory_needed(const struct guest_wish *, const struct settings_guest_image *,
+	const struct settings_proxmox *);
+bool pve_needs_local_node(const struct guest_wish *, const struct settings_proxmox *);
+int pve_node_for(const struct guest_wish *, const struct settings_guest_image *,
+	const struct settings_proxmox *, const struct pve_cluster *, const char **ret,
+	struct err *) _must_check_;
 /* The next VMID to try for a container: a hash of its id over the range, walked from *i on, which
  * is 0 at first and is moved behind what is returned; used ones are passed over. 0 when all are
  * used.

@@ -26,6 +26,11 @@ int pve_pull_run(struct pve *, const struct pve_pull *, const char *node, struct
 
 /* ---- template.c ---- */
 
+/* What create would use, with GETs only. 1: it is there; 0: it isn't, and would be fetched as
+ * *ret_pull says: *ret is what it would be; -1. */
+int pve_template_would(struct pve *, const struct pve_source *, const char *node, struct arena *,
+	struct pve_template *ret, struct pve_pull *ret_pull, struct err *) _must_check_;
+
 /* The templates of one storage. *fault says why not. */
 int pve_template_list(struct pve *, const char *node, const char *storage, struct arena *,
 	struct template_file **ret, size_t *ret_n, struct pve_fault *fault,

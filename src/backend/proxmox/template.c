@@ -167,23 +167,20 @@ static const char *storages(struct look *l)
 	return text;
 }
 
-/* Nothing fits, and why it isn't fetched (err). */
+/* Nothing fits, and why it isn't fetched (may be NULL). */
 static int not_found(struct look *l, const struct err *why, struct err *err)
 {
 	const char *names = storages(l);
 
 	if (!names || l->there->failed)
 		return err_nomem(err);
-	if (l->skipped.code) {
-		*err = l->skipped;
-		return err_in(err, "no template for %s elsewhere, and", l->src->asked);
-	}
-	*err = *why;
 	err_set(err, ERR_NOT_FOUND, l->src->asked,
-		"nothing in the template storages (%s) of node %s fits%s%.*s%s; %s", names, l->node,
-		l->there->n ? "; there are " : ", they are empty", LIST_MAX,
-		l->there->n ? l->there->p : "", l->there->n > LIST_MAX ? "..." : "", why->text);
-	return why->hint[0] ? err_hint(err, "%s", why->hint) : -1;
+		"nothing in the template storages (%s) of node %s fits%s%.*s%s%s%s%s%s", names,
+		l->node, l->there->n ? "; there are " : ": there are no templates", LIST_MAX,
+		l->there->n ? l->there->p : "", l->there->n > LIST_MAX ? "..." : "",
+		l->skipped.code ? "; " : "", l->skipped.text, why ? "; " : "",
+		why ? why->text : "");
+	return why && why->hint[0] ? err_hint(err, "%s", why->hint) : -1;
 }
 
 static int fetch(struct look *l, const struct template_file **ret, struct err *err)
@@ -211,17 +208,6 @@ static int fetch(struct look *l, const struct template_file **ret, struct err *e
 		"the server has fetched it, but %s isn't in storage %s", pull.file, pull.storage);
 }
 
-/* What would be fetched isn't there: create does that, nobody else. */
-static int only_pullable(struct look *l, struct err *err)
-{
-	const struct err why = {
-		.code = ERR_NOT_FOUND,
-		.text = "nothing is fetched now, create would do that where proxmox.pull allows it"
-	};
-
-	return not_found(l, &why, err);
-}
-
 int pve_template_find(struct pve *pve, const struct pve_source *src, const char *node,
 	bool allow_pull, struct arena *a, struct pve_template *ret, struct err *err)
 {
@@ -238,12 +224,34 @@ int pve_template_find(struct pve *pve, const struct pve_source *src, const char 
 	if (r < 0)
 		return -1;
 	pulled = !found;
-	if (!found && (allow_pull ? fetch(&l, &found, err) : only_pullable(&l, err)) < 0)
+	if (!found && (allow_pull ? fetch(&l, &found, err) : not_found(&l, NULL, err)) < 0)
 		return -1;
 	if (fill(pve, found, ret, err) < 0)
 		return -1;
 	ret->pulled = pulled;
 	return 0;
+}
+
+int pve_template_would(struct pve *pve, const struct pve_source *src, const char *node,
+	struct arena *a, struct pve_template *ret, struct pve_pull *ret_pull, struct err *err)
+{
+	struct err missing = ERR_INIT;
+	struct template_file file = { 0 };
+
+	if (pve_template_find(pve, src, node, false, a, ret, &missing) == 0)
+		return 1;
+	*err = missing;
+	if (missing.code != ERR_NOT_FOUND)
+		return -1;
+	if (pve_pull_plan(pve, src, node, a, ret_pull, err) < 0) {
+		if (err->code != ERR_NOT_FOUND)
+			return -1;
+		const struct err why = *err;
+		err_set(err, ERR_NOT_FOUND, src->asked, "%s; %s", missing.text, why.text);
+		return why.hint[0] ? err_hint(err, "%s", why.hint) : -1;
+	}
+	file.volid = arena_printf(a, "%s:vztmpl/%s", ret_pull->storage, ret_pull->file);
+	return file.volid ? fill(pve, &file, ret, err) : err_nomem(err);
 }
 
 const char *pve_template_image_id(const struct pve_template *t, struct arena *a)

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What create would do, as text. Nothing is changed: the server is only asked, and what it can't be
+ * asked is left open.
+ */
+#include "backend/proxmox/proxmox.h"
+#include "backend/proxmox/pull.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+struct explaining {
+	const struct ctr_input *in;
+	const struct settings_proxmox *cfg;
+	struct pve *pve;
+	struct arena *a;
+	struct str *out;
+	struct guest_wish wish;
+	struct pve_source source;
+	struct pve_cluster cluster;
+	struct pve_target target;
+	bool asks; /* the server answers */
+};
+
+static void say(struct explaining *x, const char *fmt, ...) _printf_(2, 3);
+static void say(struct explaining *x, const char *fmt, ...)
+{
+	char line[2048];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	str_printf(x->out, "%s\n", line);
+}
+
+/* ---- the server ---- */
+
+static int look_at_server(struct explaining *x, struct err *err)
+{
+	const struct json *data;
+	struct err why = ERR_INIT;
+	char line[1024];
+
+	/* Once: explain shall not wait until a server comes back. */
+	if (pve_get_once(x->pve, x->a, "/version", NULL, &data, NULL, &why) == 0 &&
+		pve_version(x->pve, &why) == 0) {
+		x->asks = true;
+		x->target.major = x->pve->major;
+		x->target.minor = x->pve->minor;
+		say(x, "server %s, Proxmox VE %u.%u", x->cfg->endpoint, x->pve->major,
+			x->pve->minor);
+		return 0;
+	}
+	err_line(&why, line, sizeof(line));
+	say(x, "server %s can't be asked: %s", x->cfg->endpoint, line);
+	if (why.code == ERR_UNAVAILABLE || why.code == ERR_TIMEOUT)
+		return 0;
+	*err = why;
+	return -1;
+}
+
+/* ---- where ---- */
+
+static const char *names_of(struct explaining *x)
+{
+	const char *text = "";
+
+	for (size_t i = 0; text && i < x->cfg->n_nodes; i++)
+		text = arena_printf(x->a, "%s%s%s", text, i ? ", " : "", x->cfg->nodes[i]);
+	return text;
+}
+
+static int guess_node(struct explaining *x, bool here, struct err *err)
+{
+	const char *names = names_of(x);
+
+	if (!names)
+		return err_nomem(err);
+	if (here || x->cfg->n_nodes == 1) {
+		x->target.node = here ? x->cfg->local_node : x->cfg->nodes[0];
+		say(x, "node %s: the only one that is allowed (%s)", x->target.node,
+			here ? "proxmox.localNode, for paths or devices of a host are asked for"
+			     : "proxmox.nodes");
+		return 0;
+	}
+	x->target.node = "NODE";
+	say(x, "node: not asked; the one with the most free memory %s%s",
+		*names ? "among " : "of all", names);
+	return 0;
+}
+
+static const struct pve_node *node_of(const struct pve_cluster *c, const char *name)
+{
+	for (size_t i = 0; i < c->n_nodes; i++)
+		if (str_eq(c->nodes[i].name, name))
+			return &c->nodes[i];
+	return NULL;
+}
+
+static int find_node(struct explaining *x, struct err *err)
+{
+	const uint64_t memory = pve_memory_needed(&x->wish, x->source.image, x->cfg);
+	const bool here = pve_needs_local_node(&x->wish, x->cfg);
+	const struct pve_node *n;
+	size_t online = 0;
+
+	if (!x->asks)
+		return guess_node(x, here, err);
+	if (pve_cluster_look(x->pve, x->a, &x->cluster, err) < 0 ||
+		pve_node_for(&x->wish, x->source.image, x->cfg, &x->cluster, &x->target.node, err) <
+			0)
+		return -1;
+	for (size_t i = 0; i < x->cluster.n_nodes; i++)
+		online += x->cluster.nodes[i].online;
+	n = node_of(&x->cluster, x->target.node);
+	if (here)
+		say(x, "node %s: proxmox.localNode, for paths or devices of a host are asked for",
+			x->target.node);
+	else if (n && n->memory)
+		say(x,
+			"node %s: it has the most free memory, %llu of %llu MiB, and the guest gets "
+			"%llu (%zu nodes are up)",
+			x->target.node,
+			(unsigned long long)((n->memory - MIN(n->memory_used, n->memory)) >> 20),
+			(unsigned long long)(n->memory >> 20), (unsigned long long)(memory >> 20),
+			online);
+	else
+		say(x,
+			"node %s: it has the fewest guests; memory isn't told without Sys.Audit (%zu "
+			"nodes are up)",
+			x->target.node, online);
+	return 0;
+}
+
+static int find_vmid(struct explaining *x, struct err *err)
+{
+	unsigned at = 0;
+
+	x->target.vmid = pve_vmid_choose(x->cfg, &x->cluster, x->in->id, &at);
+	if (!x->target.vmid)
+		return err_set(err, ERR_EXHAUSTED, NULL, "no VMID of %u to %u is free",
+			x->cfg->vmid_first, x->cfg->vmid_last);
+	say(x, "VMID %u: the first to be tried of %u to %u%s", x->target.vmid, x->cfg->vmid_first,
+		x->cfg->vmid_last, x->asks ? "" : "; which ones are used isn't asked");
+	return 0;
+}
+
+/* ---- from what ---- */
+
+static const char *source_text(struct explaining *x)
+{
+	const struct pve_source *s = &x->source;
+
+	if (s->oci)
+		return arena_printf(x->a, "image %s of a registry", s->oci);
+	if (s->url)
+		return arena_printf(x->a, "file %s", s->url);
+	return arena_printf(x->a, "newest template %s%s%s", s->name ? s->name : "",
+		s->tag ? ":" : "", s->tag ? s->tag : "");
+}
+
+static int guess_template(struct explaining *x, const char *what, struct err *err)
+{
+	if (x->source.volid)
+		say(x, "template %s", x->source.volid);
+	else
+		say(x, "template: not asked; the %s", what);
+	x->target.template.volid = x->source.volid ? x->source.volid : "TEMPLATE";
+	/* Whatever has to be fetched from a registry is an archive of that kind. */
+	x->target.template.oci = x->source.oci;
+	return 0;
+}
+
+static int find_template(struct explaining *x, struct err *err)
+{
+	static const char *const how[PULL_KIND_N] = { [PULL_APLINFO] = "the index of templates",
+		[PULL_OCI] = "a registry",
+		[PULL_URL] = "its address" };
+	struct pve_template *t = &x->target.template;
+	const char *what = source_text(x);
+	struct pve_pull pull;
+	const char *id;
+	int r;
+
+	if (!what)
+		return err_nomem(err);
+	if (!x->asks)
+		return guess_template(x, what, err);
+	r = pve_template_would(x->pve, &x->source, x->target.node, x->a, t, &pull, err);
+	if (r < 0)
+		return -1;
+	if (r == 0) {
+		say(x, "template %s: it would be fetched from %s: %s", t->volid, how[pull.kind],
+			pull.what);
+		return 0;
+	}
+	id = pve_template_image_id(t, x->a);
+	if (!id)
+		return err_nomem(err);
+	say(x, "template %s%s%s", t->volid, x->source.volid ? "" : ": the ",
+		x->source.volid ? "" : what);
+	say(x, "image id %s", id);
+	return 0;
+}
+
+static void write_waived(struct explaining *x)
+{
+	const char *before = "waived, by proxmox.waive: ";
+
+	for (int i = 0; i < SETTINGS_WAIVER_N; i++) {
+		if (!x->wish.waived[i])
+			continue;
+		str_printf(x->out, "%s%s", before, settings_waiver_name(i));
+		before = ", ";
+	}
+	str_add(x->out, *before == ',' ? "\n" : "");
+}
+
+/* ---- what is sent ---- */
+
+static void write_value(struct str *out, const char *p, size_t n)
+{
+	for (const char *end = p + n; p < end; p++) {
+		if (*p == '\n')
+			str_add(out, "\\n");
+		else if (*p == '\\')
+			str_add(out, "\\\\");
+		else if ((unsigned char)*p < ' ' || *p == 0x7f)
+			str_printf(out, "\\x%02x", (unsigned char)*p);
+		else
+			str_addn(out, p, 1);
+	}
+}
+
+static void write_form(struct str *out, const struct pve_form *form)
+{
+	for (size_t i = 0; i < form->n; i++) {
+		const struct pve_param *p = &form->items[i];
+		str_printf(out, "  %s = ", p->name);
+		if (p->secret)
+			str_printf(out, "(hidden, %zu bytes)", p->n);
+		else
+			write_value(out, p->value, p->n);
+		str_printf(out, "    <- %s\n", p->from ? p->from : "ctrctl");
+	}
+}
+
+static int write_create(struct explaining *x, struct err *err)
+{
+	struct pve_form form = PVE_FORM_INIT(x->a);
+
+	if (params_build(&x->wish, &x->target, x->cfg, x->a, &form, err) < 0 ||
+		pve_form_ok(&form, err) < 0)
+		return -1;
+	str_printf(x->out, "\nPOST /nodes/%s/lxc\n", x->target.node);
+	write_form(x->out, &form);
+	return 0;
+}
+
+/* What an archive's own command and environment are is known once it is unpacked. */
+static int write_second(struct explaining *x, struct err *err)
+{
+	struct pve_form form = PVE_FORM_INIT(x->a);
+
+	if (!x->target.template.oci)
+		return 0;
+	if (params_second(&x->wish, NULL, x->a, &form, err) < 0 || pve_form_ok(&form, err) < 0)
+		return -1;
+	if (!form.n) {
+		say(x, "\nthen, once the image is unpacked, its command and environment stay as "
+		       "they are");
+		return 0;
+	}
+	str_printf(x->out,
+		"\nPUT /nodes/%s/lxc/%u/config, once the image is unpacked: over what "
+		"it says itself\n",
+		x->target.node, x->target.vmid);
+	write_form(x->out, &form);
+	return 0;
+}
+
+/* ---- the whole ---- */
+
+static int begin(struct explaining *x, struct err *err)
+{
+	struct ctr_faults own = CTR_FAULTS_INIT;
+	int r = proxmox_wish(x->in, x->a, &x->wish, x->in->faults ? x->in->faults : &own, err);
+
+	ctr_faults_done(&own);
+	if (r < 0)
+		return -1;
+	if (!x->wish.image)
+		return err_set(err, ERR_INVALID, "image", "is needed to make a guest from");
+	if (pve_source_of(x->cfg, x->wish.image, x->a, &x->source, err) < 0)
+		return -1;
+	x->target.image = x->source.image;
+	x->target.ticket = settings_proxmox_is_root(x->cfg);
+	return 0;
+}
+
+static int (*const steps[])(struct explaining *, struct err *) = { begin, look_at_server, find_node,
+	find_vmid, find_template };
+
+int proxmox_explain(const struct ctr_input *in, char **ret_text, struct err *err)
+{
+	_arena_ struct arena *a = arena_new();
+	_str_ struct str out = { 0 };
+	struct explaining x = { .in = in,
+		.cfg = in->context ? in->context->cfg : NULL,
+		.pve = proxmox_session(in->context, err),
+		.a = a,
+		.out = &out };
+	struct err full = ERR_INIT;
+	int r = 0;
+
+	*ret_text = NULL;
+	if (!x.pve)
+		return -1;
+	if (!a)
+		return err_nomem(err);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(steps); i++)
+		r = steps[i](&x, err);
+	if (r == 0) {
+		write_waived(&x);
+		r = write_create(&x, err) < 0 || write_second(&x, err) < 0 ? -1 : 0;
+	}
+	/* As far as it came. */
+	if (str_ok(&out, &full) < 0) {
+		*err = full;
+		return -1;
+	}
+	*ret_text = take(out.p);
+	return r;
+}
