@@ -50,6 +50,7 @@ plain-1.tar (one without a command), broken-1.tar. Pools: ctrctl, other. Users: 
 
 import fcntl
 import os
+import re
 import socket
 import sys
 
@@ -158,7 +159,7 @@ class Server:
 
     # -- its other door --
 
-    def control(self, op, **args):
+    def control(self, op, /, **args):
         self.lines.write(json.dumps({'op': op, 'args': args}) + '\n')
         self.lines.flush()
         answer = json.loads(self.lines.readline())

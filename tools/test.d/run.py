@@ -15,6 +15,7 @@ import time
 import tap
 
 PROGRAM_SECONDS = 300       # for one program on this machine
+PROXMOX_SECONDS = 600       # for one with sanitizers
 COVERAGE_SECONDS = 900      # for a build, and most tests
 FRESH_SECONDS = 900         # for one that installs and builds from nothing
 GUEST_PROGRAM_SECONDS = 900 # for one in a VM, where all is 10 times slower
@@ -86,12 +87,12 @@ def environment(options):
     return env
 
 
-def run_here(program, options, seconds=PROGRAM_SECONDS):
-    """Runs one program on this machine; whatever it started and left in its session is killed."""
+def run_here(program, options, seconds=PROGRAM_SECONDS, **more):
+    """Runs one program on this machine; whatever it started and left in its session is killed. more: of its environment."""
     begin = time.monotonic()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         child = subprocess.Popen([os.path.join(options.source, program)], cwd=options.source,
-                                 env={**os.environ, **environment(options)}, stdin=subprocess.DEVNULL,
+                                 env={**os.environ, **environment(options), **more}, stdin=subprocess.DEVNULL,
                                  stdout=out, stderr=err, start_new_session=True)
         try:
             status = child.wait(seconds)
@@ -176,6 +177,20 @@ def run_style(options):
 
 def run_kernel(options):
     return run_folder('tests/kernel', options)
+
+
+def run_proxmox(options):
+    """With the program that has sanitizers, unless a test program says that it wants the ordinary one."""
+    total = tap.Result()
+    sanitized = os.path.join(options.build, 'sanitize/src/cli/ctrctl')
+    for program in programs('tests/proxmox', options):
+        with open(os.path.join(options.source, program), encoding='utf-8') as f:
+            ordinary = '\n# program: ordinary\n' in f.read()
+        usual = ordinary or options.chosen or not os.path.exists(sanitized)
+        total.add(run_here(program, options, PROXMOX_SECONDS, CTRCTL=options.ctrctl if usual else sanitized))
+    if not options.chosen and not os.path.exists(sanitized):
+        total.failed.append('proxmox: no program with sanitizers in %s' % os.path.dirname(sanitized))
+    return total
 
 
 def run_fuzz(options):
@@ -271,7 +286,7 @@ def traces():
     return found
 
 
-SUITES = {'style': run_style, 'unit': run_unit, 'kernel': run_kernel, 'vm': run_vm,
+SUITES = {'style': run_style, 'unit': run_unit, 'kernel': run_kernel, 'proxmox': run_proxmox, 'vm': run_vm,
           'engines': run_engines, 'fuzz': run_fuzz, 'coverage': run_coverage, 'fresh': run_fresh}
 
 
@@ -279,6 +294,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser()
     for name in ('--source', '--build', '--cache', '--ctrctl'):
         parser.add_argument(name, type=os.path.realpath)
+    parser.add_argument('--chosen', action='store_true', help='--ctrctl is the one to be tested everywhere')
     parser.add_argument('--only', default='*')
     parser.add_argument('--verbose', action='store_true')
     parser.add_argument('suites', nargs='+', choices=list(SUITES))

@@ -87,7 +87,7 @@ def perform(world, user, method, path, params):
 # -- answers ---------------------------------------------------------------------------------------------
 
 NUMBER = re.compile(r'(?:0|[1-9]\d{0,14})(?:\.\d+)?$')
-TEXTS = {'data', 'upid', 'message', 'errors', 'hostname', 'name', 'description', 'entrypoint', 'env', 'tags', 'digest', 't', 'release',
+TEXTS = {'data', 'lxc', 'upid', 'message', 'errors', 'hostname', 'name', 'description', 'entrypoint', 'env', 'tags', 'digest', 't', 'release',
          'version', 'release', 'pstart', 'CSRFPreventionToken', 'ticket', 'value', 'pending', 'key', 'node', 'user', 'password', 'exitstatus'}
 
 

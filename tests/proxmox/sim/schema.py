@@ -208,18 +208,20 @@ def print_property(schema, parts):
     return ','.join(str(parts[k]) if subs[k].get('default_key') else '%s=%s' % (k, parts[k]) for k in order)
 
 
-def check_number(name, value, kind, schema, errors):
-    text = str(value)
+def is_number(name, value, kind, errors):
     fits = r'[+-]?\d+$' if kind == 'integer' else r'[+-]?(?:\d+\.?\d*|\.\d+)$'
-    if isinstance(value, (list, dict, bool)) or not re.match(fits, text):
-        errors[name] = "type check ('%s') failed - got '%s'" % (kind, text)
+    if isinstance(value, bool) or not re.match(fits, str(value)):
+        errors[name] = "type check ('%s') failed - got '%s'" % (kind, value)
         return False
-    number = float(text)
+    return True
+
+
+def check_number(name, value, schema, errors):
+    number = float(value)
     if 'maximum' in schema and number > schema['maximum']:
         errors[name] = 'value must have a maximum value of %s' % schema['maximum']
     elif 'minimum' in schema and number < schema['minimum']:
         errors[name] = 'value must have a minimum value of %s' % schema['minimum']
-    return name not in errors
 
 
 def check_string(name, value, schema, errors):
@@ -231,7 +233,6 @@ def check_string(name, value, schema, errors):
         errors[name] = "value '%s' does not have a value in the enumeration '%s'" % (value, ', '.join(schema['enum']))
     elif 'pattern' in schema and not pattern_fits(schema['pattern'], value):
         errors[name] = 'value does not match the regex pattern'
-    return name not in errors
 
 
 def check_value(name, value, schema, errors):
@@ -246,7 +247,7 @@ def check_value(name, value, schema, errors):
     if isinstance(value, (list, dict)):
         errors[name] = "type check ('%s') failed - got %s" % (kind, 'ARRAY' if isinstance(value, list) else 'HASH')
         return
-    if kind in ('integer', 'number') and not check_number(name, value, kind, schema, errors):
+    if kind in ('integer', 'number') and not is_number(name, value, kind, errors):
         return
     text = str(value)
     if schema.get('format'):
@@ -260,6 +261,8 @@ def check_value(name, value, schema, errors):
             return
     if kind == 'string':
         check_string(name, text, schema, errors)
+    else:
+        check_number(name, text, schema, errors)
 
 
 def property_of(properties, name):

@@ -90,8 +90,7 @@ def _bent(task, rule, steps):
             yield 3600
     if how == 'vanish':
         yield rule.get('seconds', task.world.knobs['task_seconds'])
-        task.finish('unexpected status')
-        return
+        raise Failed('unexpected status')
     if how == 'fail_first':
         yield task.world.knobs['task_seconds']
         for line in rule.get('log', ()):
