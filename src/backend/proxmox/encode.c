@@ -55,7 +55,7 @@ const char *pve_env_problem(const char *name, const char *value)
 	return NULL;
 }
 
-int pve_env_set(struct ctr_map_str *env, const char *name, const char *value, struct arena *a,
+int pve_map_set(struct ctr_map_str *env, const char *name, const char *value, struct arena *a,
 	struct err *err)
 {
 	for (size_t i = 0; i < env->n; i++) {
@@ -154,10 +154,10 @@ static int by_shell(const char *const *argv, size_t n, const char *cwd, struct a
 		return err_nomem(err);
 	/* The list isn't grown in place: others may hold it. */
 	for (size_t i = 0; i < env->n; i++)
-		if (pve_env_set(&more, env->items[i].key, env->items[i].value, a, err) < 0)
+		if (pve_map_set(&more, env->items[i].key, env->items[i].value, a, err) < 0)
 			return -1;
 	*env = more;
-	return pve_env_set(env, SHELL_VAR, text, a, err);
+	return pve_map_set(env, SHELL_VAR, text, a, err);
 }
 
 int pve_entrypoint(const char *const *argv, size_t n, const char *cwd, struct arena *a,
@@ -272,6 +272,69 @@ int pve_shell_split(
 	return 0;
 }
 
+/* As Perl's String::ShellQuote does it: a word is left alone when it has none but these; a name
+ * before the first word without "=" would be an assignment. */
+static void quote_word(struct str *out, const char *word, bool *seen_plain)
+{
+	static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				   "0123456789_!%+,-./:=@^";
+	const bool equals = strchr(word, '=');
+	const bool bare = *word && !word[strspn(word, safe)] && (!equals || *seen_plain);
+	size_t from = 0;
+	_str_ struct str text = { 0 };
+
+	*seen_plain = *seen_plain || !equals;
+	if (bare) {
+		str_add(out, word);
+		return;
+	}
+	str_add(&text, "'");
+	for (const char *p = word; *p; p++) {
+		const size_t quotes = strspn(p, "'");
+		if (quotes > 1)
+			str_printf(&text, "'\"%.*s\"'", (int)quotes, p);
+		else if (quotes == 1)
+			str_add(&text, "'\\''");
+		else
+			str_addn(&text, p, 1);
+		p += quotes ? quotes - 1 : 0;
+	}
+	str_add(&text, "'");
+	out->failed = out->failed || text.failed;
+	if (text.failed || text.n == 2) {
+		str_add(out, "''");
+		return;
+	}
+	if (str_starts(text.p, "''"))
+		from = 2;
+	if (text.n - from > 2 && str_ends(text.p + from, "''"))
+		text.n -= 2;
+	str_addn(out, text.p + from, text.n - from);
+}
+
+int pve_shell_is_quoted(const char *text, struct arena *a, bool *ret, struct err *err)
+{
+	_str_ struct str again = { 0 };
+	const char **words;
+	bool seen_plain = false;
+	size_t n;
+
+	if (pve_shell_split(text, a, &words, &n, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		if (i)
+			str_add(&again, " ");
+		quote_word(&again, words[i], &seen_plain);
+	}
+	*ret = str_eq(again.p ? again.p : "", text);
+	return str_ok(&again, err);
+}
+
+bool pve_entrypoint_is_shell(const char *text)
+{
+	return str_eq(text, SHELL_LINE);
+}
+
 /* ---- environments ---- */
 
 int pve_env(const struct ctr_map_str *env, struct arena *a, const char **ret, size_t *ret_n,
@@ -319,7 +382,7 @@ int pve_env_parse(
 				a, equals + 1, at + len - (size_t)(equals + 1 - text));
 			if (!name || !value)
 				return err_nomem(err);
-			if (pve_env_set(ret, name, value, a, err) < 0)
+			if (pve_map_set(ret, name, value, a, err) < 0)
 				return -1;
 		}
 		at += len + 1;

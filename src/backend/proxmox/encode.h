@@ -22,13 +22,19 @@ int pve_entrypoint_split(const char *text, struct arena *, const char ***ret, si
 int pve_shell_split(const char *text, struct arena *, const char ***ret, size_t *ret_n,
 	struct err *) _must_check_;
 
+/* Is it a text that the server's own quoting makes? What pve_entrypoint writes mostly isn't, or
+ * means the same both ways. -1: memory. */
+int pve_shell_is_quoted(const char *text, struct arena *, bool *ret, struct err *) _must_check_;
+/* Is it pve_entrypoint's, with a shell? NULL isn't. */
+bool pve_entrypoint_is_shell(const char *text);
+
 /* Why it can't be a word of a command line, the name or the value of a variable: the end of a
  * sentence ("has control bytes"); NULL: it can. */
 const char *pve_arg_problem(const char *arg);
 const char *pve_env_problem(const char *name, const char *value);
-/* Sets a variable of a map that was begun empty and is filled by this function only; the last one
+/* Sets a key of a map that was begun empty and is filled by this function only; the last one
  * wins and keeps the place of the first. -1: memory. */
-int pve_env_set(struct ctr_map_str *, const char *name, const char *value, struct arena *,
+int pve_map_set(struct ctr_map_str *, const char *name, const char *value, struct arena *,
 	struct err *) _must_check_;
 
 /* "NAME=VAL" joined by NUL bytes; n bytes. ERR_INVALID names the variable: names are \w+, values

@@ -4,16 +4,6 @@
 
 #include <string.h>
 
-static const char *const way_names[WISH_WAY_N] = { [WISH_MAPPED] = "mapped",
-	[WISH_MET] = "met",
-	[WISH_WAIVED] = "waived",
-	[WISH_REFUSED] = "refused" };
-
-const char *wish_way_name(int way)
-{
-	return way >= 0 && way < WISH_WAY_N ? way_names[way] : NULL;
-}
-
 /* ---- is it asked for? ---- */
 
 static const struct oci_resources *res(const struct oci_spec *s)

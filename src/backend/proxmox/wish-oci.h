@@ -5,15 +5,6 @@
 
 #include "backend/proxmox/wish.h"
 
-enum wish_way {
-	WISH_MAPPED,  /* becomes a parameter, or a mark of the guest */
-	WISH_MET,     /* a guest is like that anyway, or stricter; or it says nothing to a guest */
-	WISH_WAIVED,  /* not given: refused, unless proxmox.waive lets it go */
-	WISH_REFUSED, /* not given */
-	WISH_WAY_N
-};
-const char *wish_way_name(int);
-
 struct wish_oci_row {
 	const char *field; /* "linux.devices[].path"; "hooks.**": all that lies beneath, too */
 	enum wish_way way;

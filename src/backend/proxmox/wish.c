@@ -9,6 +9,16 @@
 #pragma weak wish_from_cri
 #pragma weak wish_from_oci
 
+static const char *const way_names[WISH_WAY_N] = { [WISH_MAPPED] = "mapped",
+	[WISH_MET] = "met",
+	[WISH_WAIVED] = "waived",
+	[WISH_REFUSED] = "refused" };
+
+const char *wish_way_name(int way)
+{
+	return way >= 0 && way < WISH_WAY_N ? way_names[way] : NULL;
+}
+
 int proxmox_wish(const struct ctr_input *in, struct arena *a, struct guest_wish *ret,
 	struct ctr_faults *faults, struct err *err)
 {

@@ -12,6 +12,16 @@
 #include "ctrctl/fault.h"
 #include "model/settings-proxmox.h"
 
+/* What becomes of a field. */
+enum wish_way {
+	WISH_MAPPED,  /* becomes a parameter, or a mark of the guest */
+	WISH_MET,     /* a guest is like that anyway, or stricter; or it says nothing to a guest */
+	WISH_WAIVED,  /* not given: refused, unless proxmox.waive lets it go */
+	WISH_REFUSED, /* not given */
+	WISH_WAY_N
+};
+const char *wish_way_name(int);
+
 struct wish_mount {
 	const char *source, *target; /* absolute, clean */
 	bool readonly;

@@ -1,0 +1,745 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "backend/proxmox/params.h"
+
+#include "backend/proxmox/encode.h"
+#include "backend/proxmox/identity.h"
+#include "backend/proxmox/options.h"
+#include "backend/proxmox/prop.h"
+#include "base/json.h"
+#include "model/weight.h"
+
+#include <string.h>
+
+enum {
+	MIB = 1 << 20,
+	MEMORY_MIN = 16,
+	PERIOD_DEFAULT = 100000,
+	CPULIMIT_MAX = 8192,
+	CPULIMIT_UNIT = 10000, /* parts of a CPU that are told apart */
+	CPULIMIT_MIN = 100,    /* 0.01: the kernel's smallest quota */
+	MOUNTS_MAX = 256,
+	DEVICES_MAX = 256,
+};
+
+#define INIT "/sbin/init"
+
+/* Where values come from, for explain. */
+#define REQUEST    "request"
+#define OPTION(k)  "annotation " OPTIONS_PREFIX k
+#define IMAGE(k)   "proxmox.images: " k
+#define DEFAULT(k) "proxmox." k
+
+struct build {
+	const struct guest_wish *w;
+	const struct pve_target *t;
+	const struct settings_proxmox *cfg;
+	struct arena *a;
+	struct pve_form *form;
+	struct err *err;
+};
+
+static const char *option(const struct build *b, const char *key)
+{
+	return ctr_map_get(&b->w->options, key);
+}
+
+static bool is_before(const struct pve_target *t, unsigned major, unsigned minor)
+{
+	return t->major && (t->major < major || (t->major == major && t->minor < minor));
+}
+
+/* ---- numbers ---- */
+
+unsigned params_cpu_weight(int64_t shares)
+{
+	return (unsigned)cpu_weight(shares > 0 ? (uint64_t)shares : 0);
+}
+
+static int64_t memory_mib(int64_t bytes)
+{
+	int64_t mib = bytes / MIB + (bytes % MIB != 0);
+
+	return MAX(mib, (int64_t)MEMORY_MIN);
+}
+
+/* The request's limit is one of both together. */
+static int64_t swap_mib(int64_t together, int64_t memory)
+{
+	return MAX(together / MIB - memory, (int64_t)0);
+}
+
+/* "1.5": plain decimals, as the server can't read others back. */
+static void set_cpulimit(struct pve_form *form, int64_t quota, int64_t period, const char *from)
+{
+	const long double cpus =
+		(long double)quota / (long double)(period > 0 ? period : PERIOD_DEFAULT);
+	int64_t units = CPULIMIT_MAX * (int64_t)CPULIMIT_UNIT;
+	char text[32];
+	size_t n;
+
+	if (cpus < CPULIMIT_MAX)
+		units = MAX((int64_t)(cpus * CPULIMIT_UNIT), (int64_t)CPULIMIT_MIN);
+	n = (size_t)snprintf(text, sizeof(text), "%lld.%04lld", (long long)units / CPULIMIT_UNIT,
+		(long long)units % CPULIMIT_UNIT);
+	while (text[n - 1] == '0')
+		text[--n] = 0;
+	if (text[n - 1] == '.')
+		text[--n] = 0;
+	pve_form_set(form, "cpulimit", text, from);
+}
+
+static void add_resources(struct build *b)
+{
+	const struct guest_wish *w = b->w;
+	const struct settings_guest_image *image = b->t->image;
+	const bool own = image && image->memory_mib;
+	const char *cores = option(b, "cores");
+	int64_t memory = own ? image->memory_mib : b->cfg->memory_mib, swap = b->cfg->swap_mib;
+
+	if (w->memory_bytes > 0) {
+		memory = memory_mib(w->memory_bytes);
+		swap = 0;
+	}
+	if (w->memory_swap_bytes > 0)
+		swap = swap_mib(w->memory_swap_bytes, memory);
+	else if (w->memory_swap_bytes < 0)
+		swap = b->cfg->swap_mib;
+	pve_form_setf(b->form, "memory",
+		w->memory_bytes > 0 ? REQUEST
+		: own               ? IMAGE("memoryMiB")
+				    : DEFAULT("memoryMiB"),
+		"%lld", (long long)memory);
+	pve_form_setf(b->form, "swap",
+		w->memory_swap_bytes > 0 || (w->memory_bytes > 0 && !w->memory_swap_bytes)
+			? REQUEST
+			: DEFAULT("swapMiB"),
+		"%lld", (long long)swap);
+	if (cores)
+		pve_form_set(b->form, "cores", cores, OPTION("cores"));
+	else if (image && image->cores)
+		pve_form_setf(b->form, "cores", IMAGE("cores"), "%u", image->cores);
+	else if (b->cfg->cores)
+		pve_form_setf(b->form, "cores", DEFAULT("cores"), "%u", b->cfg->cores);
+	if (w->cpu_quota > 0)
+		set_cpulimit(b->form, w->cpu_quota, w->cpu_period, REQUEST);
+	if (w->cpu_shares > 0)
+		pve_form_setf(b->form, "cpuunits", REQUEST, "%u", params_cpu_weight(w->cpu_shares));
+}
+
+/* ---- property strings ---- */
+
+static int add_prop(struct build *b, const char *name, struct str *text, const char *from)
+{
+	if (str_ok(text, b->err) < 0)
+		return -1;
+	pve_form_set(b->form, name, text->p, from);
+	return 0;
+}
+
+static int add_rootfs(struct build *b)
+{
+	const struct settings_guest_image *image = b->t->image;
+	const char *storage = option(b, "storage"), *size = option(b, "rootfs");
+	const char *from = storage || size ? OPTION("rootfs") : DEFAULT("storage, rootfsGiB");
+	_str_ struct str text = { 0 };
+	_free_ char *volume = NULL;
+
+	if (!storage && image && image->storage) {
+		storage = image->storage;
+		from = IMAGE("storage, rootfsGiB");
+	}
+	if (!storage)
+		storage = b->cfg->storage;
+	if (size)
+		volume = strf("%s:%s", storage, size);
+	else
+		volume = strf("%s:%u", storage,
+			image && image->rootfs_gib ? image->rootfs_gib : b->cfg->rootfs_gib);
+	if (!volume)
+		return err_nomem(b->err);
+	if (pve_prop_add(&text, NULL, volume, b->err) < 0 ||
+		(b->w->readonly_rootfs && pve_prop_add(&text, "ro", "1", b->err) < 0))
+		return err_in(b->err, "rootfs");
+	return add_prop(b, "rootfs", &text, from);
+}
+
+/* The settings as the option net0 would say them, and the option over that. */
+static int net_of(struct build *b, struct ctr_map_str *net, struct ctr_map_str *over)
+{
+	const struct settings_net *n = &b->cfg->net;
+	const char *bridge = b->t->image && b->t->image->bridge ? b->t->image->bridge : n->bridge;
+	const char *mtu = n->mtu ? arena_printf(b->a, "%u", n->mtu) : NULL;
+	const char *vlan = n->vlan ? arena_printf(b->a, "%u", n->vlan) : NULL;
+	const char *rate = n->rate ? arena_printf(b->a, "%u", n->rate) : NULL;
+	const struct ctr_pair all[] = { { "name", "eth0" }, { "bridge", bridge }, { "ip", n->ip },
+		{ "gw", n->gw }, { "ip6", n->ip6 }, { "gw6", n->gw6 }, { "tag", vlan },
+		{ "mtu", mtu }, { "rate", rate }, { "firewall", n->firewall ? "1" : NULL } };
+	const char *wanted = option(b, "net0");
+
+	if (arena_failed(b->a))
+		return err_nomem(b->err);
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		if (all[i].value && pve_map_set(net, all[i].key, all[i].value, b->a, b->err) < 0)
+			return -1;
+	if (wanted && pve_prop_parse(wanted, NULL, b->a, over, b->err) < 0)
+		return -1;
+	for (size_t i = 0; i < over->n; i++)
+		if (pve_map_set(net, over->items[i].key, over->items[i].value, b->a, b->err) < 0)
+			return -1;
+	return 0;
+}
+
+static bool is_fixed(const char *ip)
+{
+	return ip && strchr(ip, '/');
+}
+
+/* A gateway goes with an address of the guest's own. */
+static bool is_left_out(const struct ctr_map_str *net, const char *key)
+{
+	return (str_eq(key, "gw") && !is_fixed(ctr_map_get(net, "ip"))) ||
+	       (str_eq(key, "gw6") && !is_fixed(ctr_map_get(net, "ip6")));
+}
+
+/* A program of one's own configures no network: then the node does it, from outside. A template's
+ * init reads the files that the server writes for it. */
+static bool is_host_managed(const struct build *b)
+{
+	return (b->t->template.oci || b->w->n_argv) && !is_before(b->t, 9, 1);
+}
+
+static int add_net(struct build *b)
+{
+	struct ctr_map_str net = { 0 }, over = { 0 };
+	_str_ struct str text = { 0 };
+
+	if (net_of(b, &net, &over) < 0)
+		return err_in(b->err, "net0");
+	for (size_t i = 0; i < net.n; i++) {
+		const char *key = net.items[i].key;
+		if (ctr_map_get(&over, key) && is_left_out(&net, key)) {
+			err_set(b->err, ERR_INVALID, key,
+				"it needs an address of the guest's own beside it");
+			return err_in(b->err, "net0");
+		}
+		if (!is_left_out(&net, key) &&
+			pve_prop_add(&text, key, net.items[i].value, b->err) < 0)
+			return err_in(b->err, "net0");
+	}
+	if (is_host_managed(b)) {
+		if (str_eq(ctr_map_get(&net, "ip6"), "auto")) {
+			err_set(b->err, ERR_UNSUPPORTED, "ip6",
+				"\"auto\" needs a system in the guest that configures its network; "
+				"a single program has none");
+			err_hint(b->err, "\"dhcp\", an address, or none");
+			return err_in(b->err, "net0");
+		}
+		if (pve_prop_add(&text, "host-managed", "1", b->err) < 0)
+			return -1;
+	}
+	return add_prop(b, "net0", &text, over.n ? OPTION("net0") : DEFAULT("network"));
+}
+
+static int add_features(struct build *b)
+{
+	const char *wanted = option(b, "features");
+	const bool nesting = !wanted && b->cfg->nesting;
+
+	if (!wanted && !nesting)
+		return 0;
+	if (!b->t->ticket &&
+		(b->w->privileged || (wanted && option_needs_root("features", wanted)))) {
+		err_set(b->err, ERR_UNSUPPORTED, "features",
+			"only root@pam with its password may give them to a guest%s, an API token "
+			"may not",
+			b->w->privileged ? " that is privileged" : "");
+		return -1;
+	}
+	pve_form_set(b->form, "features", wanted ? wanted : "nesting=1",
+		wanted ? OPTION("features") : DEFAULT("nesting"));
+	return 0;
+}
+
+/* ---- host paths ---- */
+
+/* Only there, and only by that login. */
+static int check_host_paths(struct build *b, const char *from)
+{
+	if (!b->t->ticket) {
+		err_set(b->err, ERR_UNSUPPORTED, from,
+			"only root@pam with its password may give host paths and devices to a "
+			"guest, an API token may not");
+		return err_hint(b->err, "proxmox.user \"root@pam\" and proxmox.passwordFile "
+					"instead of proxmox.tokenFile");
+	}
+	if (b->cfg->local_node && str_eq(b->t->node, b->cfg->local_node))
+		return 0;
+	err_set(b->err, ERR_UNSUPPORTED, from,
+		"host paths and devices are only there where the guest runs on this host's node, "
+		"not on %s",
+		b->t->node);
+	return err_hint(b->err, "proxmox.localNode says which one that is");
+}
+
+static size_t depth(const char *path)
+{
+	size_t n = 0;
+
+	for (const char *p = path; *p; p++)
+		n += *p == '/';
+	return n;
+}
+
+/* The server mounts them by index: parents before what lies in them, else in their order. */
+static void sort_mounts(const struct wish_mount **list, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		const struct wish_mount *m = list[i];
+		size_t k = i;
+		for (; k && depth(list[k - 1]->target) > depth(m->target); k--)
+			list[k] = list[k - 1];
+		list[k] = m;
+	}
+}
+
+static int add_mount(struct build *b, size_t i, const struct wish_mount *m)
+{
+	_str_ struct str text = { 0 };
+	char name[32];
+
+	if (check_host_paths(b, m->from) < 0)
+		return -1;
+	if (pve_prop_add(&text, NULL, m->source, b->err) < 0 ||
+		pve_prop_add(&text, "mp", m->target, b->err) < 0 ||
+		(m->readonly && pve_prop_add(&text, "ro", "1", b->err) < 0) ||
+		(m->options && pve_prop_add(&text, "mountoptions", m->options, b->err) < 0))
+		return err_in(b->err, "%s", m->from);
+	snprintf(name, sizeof(name), "mp%zu", i);
+	return add_prop(b, name, &text, m->from);
+}
+
+static int add_mounts(struct build *b)
+{
+	const size_t n = b->w->n_mounts;
+	const struct wish_mount *list[MOUNTS_MAX];
+
+	if (n > MOUNTS_MAX)
+		return err_set(b->err, ERR_UNSUPPORTED, NULL,
+			"a guest has at most %d mounts, not %zu", MOUNTS_MAX, n);
+	for (size_t i = 0; i < n; i++)
+		list[i] = &b->w->mounts[i];
+	sort_mounts(list, n);
+	for (size_t i = 0; i < n; i++) {
+		for (size_t k = 0; k < i; k++)
+			if (str_eq(list[i]->target, list[k]->target))
+				return err_set(b->err, ERR_INVALID, list[i]->from,
+					"something is mounted on %s already", list[i]->target);
+		if (add_mount(b, i, list[i]) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int add_devices(struct build *b)
+{
+	if (b->w->n_devices > DEVICES_MAX)
+		return err_set(b->err, ERR_UNSUPPORTED, NULL,
+			"a guest has at most %d devices, not %zu", DEVICES_MAX, b->w->n_devices);
+	for (size_t i = 0; i < b->w->n_devices; i++) {
+		const struct wish_device *d = &b->w->devices[i];
+		_str_ struct str text = { 0 };
+		char name[32];
+
+		if (check_host_paths(b, d->from) < 0)
+			return -1;
+		if (pve_prop_add(&text, NULL, d->path, b->err) < 0 ||
+			(d->readonly && pve_prop_add(&text, "deny-write", "1", b->err) < 0))
+			return err_in(b->err, "%s", d->from);
+		snprintf(name, sizeof(name), "dev%zu", i);
+		if (add_prop(b, name, &text, d->from) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- the program ---- */
+
+static int needs_91(const struct build *b, const char *what)
+{
+	if (!is_before(b->t, 9, 1))
+		return 0;
+	err_set(b->err, ERR_UNSUPPORTED, what, "it needs Proxmox VE 9.1, the server has %u.%u",
+		b->t->major, b->t->minor);
+	return -1;
+}
+
+static int check_version(struct build *b)
+{
+	if (b->t->template.oci && needs_91(b, "a guest from an OCI archive") < 0)
+		return -1;
+	if ((b->w->n_argv || b->w->cwd) && needs_91(b, "a command of one's own") < 0)
+		return -1;
+	return b->w->env.n ? needs_91(b, "an environment") : 0;
+}
+
+/* The server keeps an image's command line as a whole. */
+static int no_args_only(const struct guest_wish *w, struct err *err)
+{
+	if (!w->args_only)
+		return 0;
+	err_set(err, ERR_UNSUPPORTED, "config.args",
+		"the server doesn't tell the image's entrypoint from its command: what of it the "
+		"arguments would replace can't be known");
+	return err_hint(err, "give config.command as well");
+}
+
+static int set_program(const char *const *argv, size_t n, const char *cwd, struct ctr_map_str *env,
+	struct arena *a, struct pve_form *form, struct err *err)
+{
+	const char *text;
+	bool shell;
+
+	if (pve_entrypoint(argv, n, cwd, a, env, &text, &shell, err) < 0)
+		return -1;
+	pve_form_set(form, "entrypoint", text, REQUEST);
+	return 0;
+}
+
+static int set_env(
+	const struct ctr_map_str *env, struct arena *a, struct pve_form *form, struct err *err)
+{
+	const char *text;
+	size_t n;
+
+	if (env->n == 0)
+		return 0;
+	if (pve_env(env, a, &text, &n, err) < 0)
+		return err_in(err, "environment");
+	pve_form_setn(form, "env", text, n, REQUEST);
+	pve_form_hide(form, "env");
+	return 0;
+}
+
+/* Of a template. */
+static int add_program(struct build *b)
+{
+	const struct guest_wish *w = b->w;
+	struct ctr_map_str env = w->env;
+	const char **argv = w->argv;
+	size_t n = w->n_argv;
+
+	if (w->cwd && n == 0) {
+		err_set(b->err, ERR_UNSUPPORTED, w->cwd,
+			"a guest's own init begins in /; \"%s\" in proxmox.waive would let the "
+			"working directory go",
+			settings_waiver_name(WAIVE_WORKING_DIR));
+		return -1;
+	}
+	if (w->args_only && n) {
+		argv = arena_array(b->a, n + 1, sizeof(*argv));
+		if (!argv)
+			return err_nomem(b->err);
+		argv[0] = INIT;
+		memcpy(argv + 1, w->argv, n * sizeof(*argv));
+		n++;
+	}
+	if (n && set_program(argv, n, w->cwd, &env, b->a, b->form, b->err) < 0)
+		return -1;
+	/* Its console shows what the program writes, not a login. */
+	if (n && !str_eq(argv[0], INIT))
+		pve_form_set(b->form, "cmode", "console", NULL);
+	return set_env(&env, b->a, b->form, b->err);
+}
+
+/* ---- all of it ---- */
+
+static void add_list(struct build *b, const char *name, const char **list, size_t n)
+{
+	_str_ struct str text = { 0 };
+
+	for (size_t i = 0; i < n; i++)
+		str_printf(&text, "%s%s", i ? " " : "", list[i]);
+	if (text.failed)
+		b->form->failed = true;
+	else if (n)
+		pve_form_set(b->form, name, text.p, REQUEST);
+}
+
+static void add_flags(struct build *b)
+{
+	static const struct {
+		const char *key, *from;
+	} texts[] = { { "startup", OPTION("startup") }, { "timezone", OPTION("timezone") },
+		{ "ostype", OPTION("ostype") } };
+	const char *onboot = option(b, "onboot"), *protection = option(b, "protection");
+	const char *pool = option(b, "pool");
+
+	pve_form_set(b->form, "onboot",
+		(onboot ? option_is_on(onboot) : b->cfg->onboot) ? "1" : "0",
+		onboot ? OPTION("onboot") : DEFAULT("onboot"));
+	if (protection)
+		pve_form_set(b->form, "protection", option_is_on(protection) ? "1" : "0",
+			OPTION("protection"));
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		if (option(b, texts[i].key))
+			pve_form_set(b->form, texts[i].key, option(b, texts[i].key), texts[i].from);
+	if (pool)
+		pve_form_set(b->form, "pool", pool, OPTION("pool"));
+	else if (b->cfg->pool)
+		pve_form_set(b->form, "pool", b->cfg->pool, DEFAULT("pool"));
+}
+
+static int add_identity(struct build *b)
+{
+	const char *text = pve_description(&b->w->who, b->t->vmid, b->a, b->err);
+	char tag[PVE_TAG_MAX];
+
+	if (!text)
+		return -1;
+	pve_form_set(b->form, "description", text, NULL);
+	if (!b->t->no_tags)
+		pve_form_setf(b->form, "tags", NULL, "ctrctl;%s", pve_tag(b->w->who.id, tag));
+	return 0;
+}
+
+int params_build(const struct guest_wish *w, const struct pve_target *t,
+	const struct settings_proxmox *cfg, struct arena *a, struct pve_form *form, struct err *err)
+{
+	struct build b = { w, t, cfg, a, form, err };
+
+	*form = (struct pve_form)PVE_FORM_INIT(a);
+	if (check_version(&b) < 0 || (t->template.oci && no_args_only(w, err) < 0))
+		return -1;
+	pve_form_setf(form, "vmid", NULL, "%u", t->vmid);
+	pve_form_set(form, "ostemplate", t->template.volid, REQUEST);
+	pve_form_set(form, "hostname", w->hostname, REQUEST);
+	pve_form_set(form, "unprivileged", w->privileged ? "0" : "1", REQUEST);
+	add_resources(&b);
+	if (add_rootfs(&b) < 0 || add_net(&b) < 0 || add_features(&b) < 0)
+		return -1;
+	add_list(&b, "nameserver", w->dns_servers, w->n_dns_servers);
+	add_list(&b, "searchdomain", w->dns_searches, w->n_dns_searches);
+	if (add_mounts(&b) < 0 || add_devices(&b) < 0)
+		return -1;
+	add_flags(&b);
+	if (!t->template.oci && add_program(&b) < 0)
+		return -1;
+	if (add_identity(&b) < 0)
+		return -1;
+	return pve_form_ok(form, err);
+}
+
+/* ---- the second step ---- */
+
+static const char *text_of(const struct json *config, const char *key)
+{
+	const struct json *v = config ? json_get(config, key) : NULL;
+
+	return v && v->type == JSON_STRING ? v->text : NULL;
+}
+
+/* Lines that the API shows but doesn't take: [["lxc.init.cwd", "/srv"], ...]. */
+static const char *lxc_line(const struct json *config, const char *key)
+{
+	const struct json *lines = config ? json_get(config, "lxc") : NULL;
+
+	if (!lines || lines->type != JSON_ARRAY)
+		return NULL;
+	json_for_each (line, lines) {
+		const struct json *k = line->type == JSON_ARRAY ? line->child : NULL;
+		if (k && k->next && str_eq(k->text, key))
+			return k->next->text;
+	}
+	return NULL;
+}
+
+static bool same_words(const char **a, size_t n, const char **b, size_t m)
+{
+	if (n != m)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!str_eq(a[i], b[i]))
+			return false;
+	return true;
+}
+
+/* What the image runs: *ret_rewrite when LXC would read it otherwise. */
+static int image_program(const char *text, struct arena *a, const char ***ret, size_t *ret_n,
+	bool *ret_rewrite, struct err *err)
+{
+	const char **meant, **read;
+	size_t n_meant, n_read;
+	bool servers;
+
+	*ret_n = 0;
+	*ret_rewrite = false;
+	if (!text || !*text)
+		return 0;
+	if (pve_shell_is_quoted(text, a, &servers, err) < 0 ||
+		pve_shell_split(text, a, &meant, &n_meant, err) < 0 ||
+		pve_entrypoint_split(text, a, &read, &n_read, err) < 0)
+		return -1;
+	/* Another text is ours: this was done before. */
+	*ret = servers ? meant : read;
+	*ret_n = servers ? n_meant : n_read;
+	*ret_rewrite = servers && !same_words(meant, n_meant, read, n_read);
+	return 0;
+}
+
+static int second_program(const struct guest_wish *w, const struct json *config,
+	struct ctr_map_str *env, struct arena *a, struct pve_form *form, struct err *err)
+{
+	const char *text = text_of(config, "entrypoint");
+	const char *cwd = str_eq(w->cwd, lxc_line(config, "lxc.init.cwd")) ? NULL : w->cwd;
+	const char **argv = NULL;
+	size_t n;
+	bool rewrite;
+
+	if (w->n_argv)
+		return set_program(w->argv, w->n_argv, cwd, env, a, form, err);
+	if (image_program(text, a, &argv, &n, &rewrite, err) < 0)
+		return -1;
+	if (pve_entrypoint_is_shell(text))
+		return 0; /* ours */
+	if (cwd && n == 0 && config)
+		return err_set(err, ERR_UNSUPPORTED, cwd,
+			"the image names no command that could be started there");
+	return n && (rewrite || cwd) ? set_program(argv, n, cwd, env, a, form, err) : 0;
+}
+
+static int second_env(const struct guest_wish *w, const struct json *config, struct arena *a,
+	struct ctr_map_str *ret, struct err *err)
+{
+	const char *text = text_of(config, "env");
+
+	*ret = (struct ctr_map_str){ 0 };
+	if (text && pve_env_parse(text, strlen(text), a, ret, err) < 0)
+		return -1;
+	for (size_t i = 0; i < w->env.n; i++)
+		if (pve_map_set(ret, w->env.items[i].key, w->env.items[i].value, a, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* What is there already needn't be sent. */
+static bool is_there(const struct pve_form *form, const struct json *config, const char *name)
+{
+	const struct pve_param *p = pve_form_get(form, name);
+	const char *text = text_of(config, name);
+
+	if (!p)
+		return true;
+	if (!text || strlen(text) != p->n)
+		return false;
+	for (size_t i = 0; i < p->n; i++)
+		if (text[i] != p->value[i] && !(text[i] == 1 && !p->value[i]))
+			return false;
+	return true;
+}
+
+int params_second(const struct guest_wish *w, const struct json *config, struct arena *a,
+	struct pve_form *form, struct err *err)
+{
+	struct pve_form all = PVE_FORM_INIT(a);
+	static const char *const names[] = { "entrypoint", "env" };
+	const char *digest = text_of(config, "digest");
+	struct ctr_map_str env;
+
+	*form = (struct pve_form)PVE_FORM_INIT(a);
+	if (no_args_only(w, err) < 0 || second_env(w, config, a, &env, err) < 0 ||
+		second_program(w, config, &env, a, &all, err) < 0 ||
+		set_env(&env, a, &all, err) < 0 || pve_form_ok(&all, err) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const struct pve_param *p = pve_form_get(&all, names[i]);
+		if (p && !is_there(&all, config, names[i]))
+			pve_form_setn(form, p->name, p->value, p->n, p->from);
+	}
+	pve_form_hide(form, "env");
+	if (form->n && digest)
+		pve_form_set(form, "digest", digest, NULL);
+	return pve_form_ok(form, err);
+}
+
+/* ---- updates ---- */
+
+/* What isn't one of the four; NULL: nothing. */
+static const char *others(const struct oci_resources *r)
+{
+	const struct oci_memory *m = r->memory;
+	const struct oci_cpu *c = r->cpu;
+
+	if (r->n_devices)
+		return "devices";
+	if (r->pids)
+		return "pids";
+	if (r->block_io)
+		return "blockIO";
+	if (r->n_hugepage_limits)
+		return "hugepageLimits";
+	if (r->network)
+		return "network";
+	if (r->rdma.n)
+		return "rdma";
+	if (r->unified.n)
+		return "unified";
+	if (m && (m->reservation || m->kernel || m->kernel_tcp || m->swappiness ||
+			 m->disable_oom_killer))
+		return "memory: what isn't limit and swap";
+	if (c && (c->burst || c->realtime_period || c->realtime_runtime || c->idle))
+		return "cpu: what isn't shares, quota and period";
+	return c && (c->cpus || c->mems) ? "cpu: cpus and mems" : NULL;
+}
+
+static int update_memory(const struct oci_memory *m, struct pve_form *form, struct err *err)
+{
+	const int64_t limit = m->limit ? *m->limit : 0, swap = m->swap ? *m->swap : 0;
+
+	if (limit < 0 || swap < 0)
+		return err_set(err, ERR_UNSUPPORTED, "memory", "a guest has always a limit");
+	if (swap && !limit)
+		return err_set(err, ERR_UNSUPPORTED, "memory.swap",
+			"it needs memory.limit beside it: it is the limit of both together");
+	if (swap && swap < limit)
+		return err_set(err, ERR_INVALID, "memory.swap", "it is less than memory.limit");
+	if (limit)
+		pve_form_setf(form, "memory", "memory.limit", "%lld", (long long)memory_mib(limit));
+	if (swap)
+		pve_form_setf(form, "swap", "memory.swap", "%lld",
+			(long long)swap_mib(swap, memory_mib(limit)));
+	return 0;
+}
+
+static int update_cpu(const struct oci_cpu *c, struct pve_form *form, struct err *err)
+{
+	const int64_t quota = c->quota ? *c->quota : 0;
+	const uint64_t period = c->period ? *c->period : 0;
+
+	if (c->period && !c->quota)
+		return err_set(err, ERR_UNSUPPORTED, "cpu.period",
+			"it needs cpu.quota beside it: the server knows only both together");
+	if (quota < 0)
+		pve_form_set(form, "cpulimit", "0", "cpu.quota");
+	else if (quota)
+		set_cpulimit(
+			form, quota, period > INT64_MAX ? INT64_MAX : (int64_t)period, "cpu.quota");
+	if (c->shares && *c->shares)
+		pve_form_setf(
+			form, "cpuunits", "cpu.shares", "%u", (unsigned)cpu_weight(*c->shares));
+	return 0;
+}
+
+int params_update(
+	const struct oci_resources *r, struct arena *a, struct pve_form *form, struct err *err)
+{
+	const char *other = others(r);
+
+	*form = (struct pve_form)PVE_FORM_INIT(a);
+	if (other)
+		return err_set(
+			err, ERR_UNSUPPORTED, other, "the server can't change it for a guest");
+	if ((r->memory && update_memory(r->memory, form, err) < 0) ||
+		(r->cpu && update_cpu(r->cpu, form, err) < 0))
+		return -1;
+	return pve_form_ok(form, err);
+}
