@@ -13,6 +13,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+enum { WATCH_MS = 2000 };
+
 struct tie {
 	struct ctr_container *k;
 	int socket, console;
@@ -88,6 +90,20 @@ static int relay(struct tie *t, int signals, struct err *err)
 	}
 }
 
+/* Of a container that lives on a server: there are no streams to follow, only its end. */
+static int watch(struct tie *t, int signals, struct err *err)
+{
+	struct pollfd p = { signals, POLLIN, 0 };
+	struct ctr_exit end;
+	int r;
+
+	while ((r = ctr_container_exit(t->k, &end, err)) == 0) {
+		if (poll(&p, 1, WATCH_MS) > 0)
+			take_signal(t, signals);
+	}
+	return r < 0 ? -1 : 0;
+}
+
 int follow_container(struct ctr_container *k, const struct follow *f, struct err *err)
 {
 	_cleanup_(tie_done) struct tie t = {
@@ -101,6 +117,12 @@ int follow_container(struct ctr_container *k, const struct follow *f, struct err
 
 	if (foreground_begin(&fg, err) < 0)
 		return -1;
+	if (f->starts && ctr_container_record(k)->guest) {
+		if (ctr_container_start(k, f->trace, err) < 0)
+			return -1;
+		ctr_container_unlock(k);
+		return watch(&t, fg.signals, err);
+	}
 	t.socket = ctr_container_attach(k, &streams, &t.console, err);
 	if (t.socket < 0)
 		return -1;
