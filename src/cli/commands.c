@@ -52,7 +52,9 @@ const struct option_row global_options[] = {
 #define REQUEST_OPTIONS                                                                            \
 	TEXT("request", 0, request, "FILE|-", "a CRI CreateContainerRequest instead of a bundle"), \
 		TEXT("pod", 0, pod, "FILE", "the pod as crictl has it, found or run; with:"),      \
-		TEXT("container", 0, container, "FILE", "the container as crictl has it")
+		TEXT("container", 0, container, "FILE", "the container as crictl has it"),         \
+		TEXT("runtime-handler", 0, runtime_handler, "NAME",                                \
+			"of the pod, if it has to be run")
 
 #define BACKEND_WHERE \
 	TEXT("backend", 0, backend, "NAME", "not on record? ask this backend's server: proxmox")
