@@ -5,21 +5,7 @@
 #include "base/fd.h"
 #include "model/settings.h"
 
-#pragma weak proxmox_create
-#pragma weak proxmox_start
-#pragma weak proxmox_signal
-#pragma weak proxmox_status
-#pragma weak proxmox_destroy
-#pragma weak proxmox_update
-#pragma weak proxmox_explain
-#pragma weak proxmox_stop
-#pragma weak proxmox_ended
-#pragma weak proxmox_stats
-#pragma weak proxmox_survey
-#pragma weak proxmox_find
 #pragma weak proxmox_diagnose
-#pragma weak pve_client_new
-#pragma weak pve_client_free
 
 /* Usable here? The server isn't asked: that costs, and what it lacks is said by what is tried. */
 static int proxmox_probe(struct err *why_not)
@@ -54,8 +40,7 @@ static void proxmox_close(struct ctr_context *c)
 {
 	if (!c)
 		return;
-	if (c->pve.client)
-		pve_client_free(c->pve.client);
+	pve_client_free(c->pve.client);
 	arena_free(c->arena);
 	free(c);
 }

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #pragma weak wish_from_cri
-#pragma weak wish_from_oci
 
 static const char *const way_names[WISH_WAY_N] = { [WISH_MAPPED] = "mapped",
 	[WISH_MET] = "met",
