@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What becomes of each property of config.json in a guest, as lines "FIELD<TAB>WAY<TAB>WAIVER<TAB>TEXT". */
+/* What becomes of each property of config.json in a guest, as lines
+ * "FIELD<TAB>WAY<TAB>WAIVER<TAB>TEXT". */
 #include "backend/proxmox/wish-oci.h"
 
 #include <stdio.h>

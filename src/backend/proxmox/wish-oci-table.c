@@ -245,7 +245,7 @@ static const struct wish_oci_row rows[] = {
 	{ "linux.uidMappings.**", WISH_MET, 0,
 		"a guest has a user namespace, with the node's range of ids", NULL },
 	{ "linux.gidMappings.**", WISH_MET, 0, "the same", NULL },
-	{ "linux.intelRdt.**", WISH_WAIVED, WAIVE_RESOURCES, RESOURCE("cache or memory bandwidth"),
+	{ "linux.intelRdt.**", WISH_REFUSED, 0, "no backend sets cache or memory bandwidth",
 		intel_rdt },
 	{ "linux.maskedPaths", WISH_MET, 0,
 		"beneath /proc and /sys: LXC and AppArmor guard them in every guest", NULL },
@@ -376,7 +376,7 @@ static const struct wish_oci_row rows[] = {
 		NULL },
 	{ "process.env", WISH_MAPPED, 0,
 		"`env`, over the image's; but for what engines put there of themselves (PATH with "
-		"its usual value, HOSTNAME, TERM, container)",
+		"its usual value, HOSTNAME, HOME, TERM, container)",
 		NULL },
 	{ "process.env[]", WISH_MAPPED, 0, "the same", NULL },
 	{ "process.execCPUAffinity.**", WISH_WAIVED, WAIVE_RESOURCES,

@@ -222,6 +222,8 @@ static bool is_engines_variable(const char *name, size_t n, const char *value)
 	if (n == 4 && memcmp(name, "PATH", n) == 0)
 		return str_eq(
 			value, "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	if (n == 4 && memcmp(name, "HOME", n) == 0)
+		return str_eq(value, "/root");
 	return n == 4 && memcmp(name, "TERM", n) == 0 && str_eq(value, "xterm");
 }
 
