@@ -197,6 +197,23 @@ def ps_shows_the_processes(box):
     has(out, 'sleep 52')
 
 
+# -- stats -----------------------------------------------------------------------------------------------
+
+def stats_show_what_a_container_uses(box):
+    box.start('while :; do :; done')
+    def used():
+        one, = json.loads(box.call('stats', '--format', 'json', 'c').ok().out)
+        return one
+    first = used()
+    same('c', first['id'])
+    eventually(lambda: used()['cpuNanoseconds'] > first['cpuNanoseconds'] + 100000000, what='CPU time')
+    has(box.call('stats', 'c').ok().out, 'CPU MS')
+    box.call('kill', 'c', 'KILL').ok()
+    eventually(lambda: box.status() == 'stopped')
+    box.call('stats', 'c').fails(1, 'container not running')
+    box.call('stats', 'nobody').fails(1, 'does not exist')
+
+
 # -- the log ---------------------------------------------------------------------------------------------
 
 def each_failure_adds_one_line_to_the_log(box):

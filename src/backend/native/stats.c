@@ -25,15 +25,17 @@ static char *read_file(const struct cgroup *g, const char *name)
 	return text;
 }
 
+/* The digits that a text begins with. */
 static uint64_t number(const char *text, uint64_t of_max)
 {
-	char *end;
-	uint64_t n;
+	const size_t n = strspn(text, "0123456789");
+	char digits[24];
+	uint64_t value;
 
 	if (str_starts(text, "max"))
 		return of_max;
-	n = strtoull(text, &end, 10);
-	return end == text ? UINT64_MAX : n;
+	snprintf(digits, sizeof(digits), "%.*s", (int)MIN(n, sizeof(digits) - 1), text);
+	return parse_u64(digits, UINT64_MAX, &value) < 0 ? UINT64_MAX : value;
 }
 
 static uint64_t file_number(const struct cgroup *g, const char *name, uint64_t of_max)
@@ -67,7 +69,7 @@ static uint64_t io_sum(const struct cgroup *g, const char *key)
 	if (!text)
 		return UINT64_MAX;
 	for (const char *at = text; (at = strstr(at, key)); at += strlen(key))
-		sum += strtoull(at + strlen(key), NULL, 10);
+		sum += number(at + strlen(key), 0);
 	return sum;
 }
 

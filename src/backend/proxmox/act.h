@@ -49,7 +49,7 @@ struct act {
 	enum https_method method;
 	const char *verb; /* below .../status/; NULL: the guest itself */
 	const struct pve_form *form;
-	const char *task;                                /* "vzstart" */
+	const char *task;                           /* "vzstart" */
 	bool (*is_done)(const struct guest_look *); /* nothing (more) to do */
 	unsigned deadline_ms;
 	bool no_wait; /* the task goes on by itself: only what fails at once is seen */
