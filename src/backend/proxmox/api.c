@@ -105,17 +105,17 @@ static void add_words(struct call *c, struct str *s)
 }
 
 /* The server may repeat what it was given: values that are secret don't come back in an error. */
-static void scrub(const struct pve_form *form, struct str *s)
+static void scrub(const struct pve_form *form, char *text)
 {
 	enum { SHORTEST = 4 };
 
-	for (size_t i = 0; form && s->p && i < form->n; i++) {
+	for (size_t i = 0; form && i < form->n; i++) {
 		const struct pve_param *p = &form->items[i];
 		for (const char *v = p->value; p->secret && v < p->value + p->n;
 			v += strlen(v) + 1) {
 			const char *equals = strchr(v, '='), *secret = equals ? equals + 1 : v;
 			size_t n = strlen(secret);
-			for (char *at = s->p; n >= SHORTEST && (at = strstr(at, secret)); at += n)
+			for (char *at = text; n >= SHORTEST && (at = strstr(at, secret)); at += n)
 				memset(at, '*', n);
 		}
 	}
@@ -169,6 +169,7 @@ static int refuse(struct call *c, struct err *err)
 	char object[128];
 	const char *words = c->fault.text, *head = preface(c->fault.status);
 
+	scrub(c->form, c->fault.text);
 	snprintf(object, sizeof(object), "%s %s", method_names[c->ask.method], c->path);
 	if (head[0])
 		err_set(err, pve_reason_code(c->fault.reason), object, "%s%u %s", head,
@@ -224,9 +225,10 @@ static int read_refusal(struct call *c, struct err *err)
 	_str_ struct str s = { 0 };
 
 	add_words(c, &s);
-	scrub(c->form, &s);
 	if (s.failed)
 		return err_nomem(err);
+	if (s.p)
+		scrub(c->form, s.p);
 	pve_words(s.p ? s.p : "", c->fault.text, WORDS_MAX);
 	c->fault.reason = pve_reason_of(c->fault.status, c->fault.text);
 	/* By the table nothing else is done after such a status: what was asked for wasn't done. */

@@ -191,7 +191,8 @@ int pve_description_read(
 	/* At the beginning of a line; people may have written around it. */
 	while (p && !str_starts(p, MARK)) {
 		p = strchr(p, '\n');
-		p += !!p;
+		if (p)
+			p++;
 	}
 	if (!p)
 		return 0;

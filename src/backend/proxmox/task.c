@@ -59,6 +59,14 @@ static bool is_field(int field, const char *s, size_t n)
 	}
 }
 
+static int not_one(const char *text, struct err *err)
+{
+	char words[128];
+
+	pve_words(text, words, sizeof(words));
+	return err_set(err, ERR_INVALID, "UPID", "\"%s\" isn't one", words);
+}
+
 int pve_upid_parse(const char *text, struct arena *arena, struct pve_upid *ret, struct err *err)
 {
 	const char *fields[F_N], *p = text;
@@ -68,14 +76,14 @@ int pve_upid_parse(const char *text, struct arena *arena, struct pve_upid *ret, 
 	for (int i = 0; i < F_N; i++) {
 		size_t n = strcspn(p, ":");
 		if (p[n] != ':' || !is_field(i, p, n))
-			return err_set(err, ERR_INVALID, "UPID", "\"%s\" isn't one", text);
+			return not_one(text, err);
 		fields[i] = arena_strndup(arena, p, n);
 		if (!fields[i])
 			return err_nomem(err);
 		p += n + 1;
 	}
 	if (*p)
-		return err_set(err, ERR_INVALID, "UPID", "\"%s\" isn't one", text);
+		return not_one(text, err);
 	struct pve_upid upid = {
 		.text = arena_strdup(arena, text),
 		.node = fields[F_NODE],
