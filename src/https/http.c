@@ -26,7 +26,7 @@ struct http {
 	/* the exchange that goes on */
 	struct http_reply *reply;
 	size_t headers_n;
-	bool sent, too_big, too_slow;
+	bool sent, headers_end, too_big, too_slow;
 	uint64_t window_ms; /* 0: no answer yet */
 	curl_off_t window_bytes, bytes;
 };
@@ -78,7 +78,10 @@ static size_t on_header(char *line, size_t one, size_t n, void *arg)
 		h->too_big = true;
 		return 0;
 	}
+	if (n <= 2 && (*line == '\r' || *line == '\n'))
+		h->headers_end = true;
 	if (n > 5 && memcmp(line, "HTTP/", 5) == 0) {
+		h->headers_end = false;
 		size_t reason_n;
 		const char *reason = text_reason(line, n, &reason_n);
 		text_clean(h->reply->reason, sizeof(h->reply->reason), reason, reason_n);
@@ -329,7 +332,7 @@ static void begin(struct http *h, struct http_reply *reply)
 {
 	h->reply = reply;
 	h->headers_n = 0;
-	h->sent = h->too_big = h->too_slow = false;
+	h->sent = h->headers_end = h->too_big = h->too_slow = false;
 	h->window_ms = 0;
 	h->window_bytes = h->bytes = 0;
 	h->error[0] = h->trust.found[0] = 0;
@@ -352,6 +355,9 @@ void http_exchange(struct http *h, const struct http_request *r, struct http_rep
 		return;
 	}
 	CURLcode rc = curl_easy_perform(h->easy);
+	/* To libcurl, headers that break off are an answer. */
+	if (rc == CURLE_OK && !h->headers_end)
+		rc = CURLE_PARTIAL_FILE;
 	if (rc == CURLE_OK) {
 		curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
 		curl_easy_getinfo(h->easy, CURLINFO_CONTENT_TYPE, &type);
