@@ -25,9 +25,28 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'kernel'))
 
 from box import *  # noqa: E402,F403 pylint: disable=wrong-import-position
 
-ONE = os.path.join(os.environ.get('BUILD', ''), 'tests', 'proxmox', 'client-one')
+# That of ctrctl's own build folder: it may be one with sanitizers.
+ONE = os.path.join(os.path.dirname(CTRCTL), '..', '..', 'tests', 'proxmox', 'client-one')
 SECRET = '5ec2e7-70ce-4a5e-9b1d-d0cb5a9e77aa'
 TOKEN = 'ctrctl@pve!ctrl=' + SECRET
+
+
+class TlsBox(Box):
+    """What a build with sanitizers finds goes to files, and fails the case."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.reports = os.path.join(folder, 'sanitizer')
+        os.mkdir(self.reports)
+        os.environ['ASAN_OPTIONS'] = 'exitcode=99:log_path=' + os.path.join(self.reports, 'address')
+        os.environ['UBSAN_OPTIONS'] = 'print_stacktrace=1:halt_on_error=1:exitcode=99:log_path=' + os.path.join(self.reports, 'undefined')
+
+    def left(self):
+        found = []
+        for name in sorted(os.listdir(self.reports)):
+            with open(os.path.join(self.reports, name), encoding='utf-8', errors='replace') as f:
+                found.append('sanitizer: ' + f.read())
+        return found
 
 
 # -- certificates ----------------------------------------------------------------------------------------
@@ -278,6 +297,17 @@ def one(box, server, *lines, status=0, **more):
         replies = [client.ask(line) for line in lines]
         client.end(status)
     return replies if len(replies) > 1 else replies[0]
+
+
+def is_sanitized():
+    with open(ONE, 'rb') as f:
+        return b'libasan' in f.read()
+
+
+def skip_sanitized():
+    """A program with sanitizers keeps its user, so that it can report, and has memory without end."""
+    if is_sanitized():
+        skip('with sanitizers the program is another')
 
 
 def became(outcome, reply, **more):
