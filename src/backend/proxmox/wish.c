@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#pragma weak wish_from_cri
-
 static const char *const way_names[WISH_WAY_N] = { [WISH_MAPPED] = "mapped",
 	[WISH_MET] = "met",
 	[WISH_WAIVED] = "waived",
