@@ -137,7 +137,7 @@ int ctr_container_exec(struct ctr_container *c, const struct ctr_exec_request *r
 	pid_t pid;
 
 	if (!c->backend->exec)
-		return err_set(err, ERR_UNSUPPORTED, c->backend->name, "this backend can't exec");
+		return container_unsupported(c, "exec", err);
 	if (may_exec(c, req->ignore_paused, err) < 0)
 		return -1;
 	spec = bundle_stored(c, err);

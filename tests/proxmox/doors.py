@@ -41,7 +41,10 @@ def whole_life(box, id):
 # -- requests --------------------------------------------------------------------------------------------
 
 def a_request_is_routed_by_the_name_of_its_image(box):
-    id = box.create_guest()
+    # A pod with the host's network has none of its own that the guest could miss.
+    pod = sandbox(box, {'metadata': {'name': 'p', 'namespace': 'default', 'uid': UID, 'attempt': 0},
+                        'linux': {'security_context': {'namespace_options': {'network': 2, 'pid': 1}}}})
+    id = json.loads(try_create(box, request(box, pod, image='lxc/debian-12')).ok().out)['containerId']
     state = box.state(id)
     same('proxmox', state['cri']['backend'])
     has(state['cri']['backendReason'], 'lxc/**')
@@ -105,7 +108,6 @@ def run_of_a_request_follows_a_guest_to_its_end(box):
 def a_pod_with_namespaces_needs_a_waiver(box):
     pod = sandbox(box)
     req = request(box, pod, image='lxc/debian-12')
-    req['config']['linux'] = {}
     try_create(box, req).fails(1, 'namespaces', 'pod-namespaces')
     same([], box.server.requests(), 'requests')
     box.configure(waive=['pod-namespaces'])
