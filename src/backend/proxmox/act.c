@@ -6,28 +6,11 @@
 #include "base/log.h"
 
 #include <string.h>
-#include <time.h>
 
 enum {
 	LOOK_SOON_MS = 150, /* whether a task that isn't waited for has failed at once */
 	GONE_TRIES = 3,     /* it moves from node to node, and each time we come too late */
 };
-
-uint64_t act_clock(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-static void rest_ms(unsigned ms)
-{
-	struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
-
-	while (nanosleep(&t, &t) < 0 && errno == EINTR)
-		;
-}
 
 /* ---- whom ---- */
 
@@ -155,7 +138,7 @@ static int follow(struct subject *s, const struct act *act, const struct guest_l
 	struct pve_upid upid;
 	struct err own;
 	bool running = false;
-	uint64_t now = act_clock();
+	uint64_t now = pve_now_ms(s->pve);
 	int r = pve_task_find(s->pve, look->node, act->task, s->guest.vmid, 0, NULL, s->arena,
 		&upid, &running, err);
 
@@ -167,12 +150,8 @@ static int follow(struct subject *s, const struct act *act, const struct guest_l
 
 static void hint_lock(const struct subject *s, const struct pve_fault *fault, struct err *err)
 {
-	if (fault->reason == PVE_LOCK_STALE)
-		err_hint(err,
-			"no task of it runs any more, so the lock is a left-over: run \"pct unlock "
-			"%u\" on node %s, and try again",
-			s->guest.vmid, s->guest.node);
-	else if (fault->reason == PVE_LOCKED || fault->reason == PVE_BUSY)
+	/* What a stale one needs is said where it was met. */
+	if (fault->reason == PVE_LOCKED || fault->reason == PVE_BUSY)
 		err_hint(err, "another operation holds guest %u: try again once it has ended",
 			s->guest.vmid);
 }
@@ -190,10 +169,8 @@ int act_again(struct subject *s, const struct act *act, const struct guest_look 
 		break;
 	case PVE_LOCK_STALE:
 		r = is_at_work(s, look, &own);
-		if (r <= 0) {
-			hint_lock(s, fault, err);
+		if (r <= 0)
 			return 0;
-		}
 		break;
 	case PVE_AMBIGUOUS:
 		if (follow(s, act, look, end, &own) < 0) {
@@ -210,11 +187,11 @@ int act_again(struct subject *s, const struct act *act, const struct guest_look 
 	default: return 0;
 	}
 	const unsigned ms = tries < 4 ? 100U << tries : 1500;
-	if (act_clock() + ms >= end) {
+	if (pve_now_ms(s->pve) + ms >= end) {
 		hint_lock(s, fault, err);
 		return 0;
 	}
-	rest_ms(ms);
+	pve_pause(s->pve, ms);
 	return 1;
 }
 
@@ -231,9 +208,9 @@ static int await(struct subject *s, const struct act *act, uint64_t end, struct 
 			return -1;
 		if (!look.exists || act->is_done(&look))
 			return look.exists ? 0 : act_gone(&s->guest, err);
-		if (act_clock() + ms >= end)
+		if (pve_now_ms(s->pve) + ms >= end)
 			break;
-		rest_ms(ms);
+		pve_pause(s->pve, ms);
 	}
 	fault->reason = PVE_TIMEOUT;
 	err_set(err, ERR_TIMEOUT, act->task,
@@ -250,7 +227,7 @@ static int glance(struct subject *s, const struct pve_upid *upid, unsigned left_
 	struct err own;
 	int r;
 
-	rest_ms(LOOK_SOON_MS);
+	pve_pause(s->pve, LOOK_SOON_MS);
 	r = pve_task_look(s->pve, upid, s->arena, &status, fault, &own);
 	if (r < 0)
 		log_debug("guest %u: its task can't be looked at: %s", s->guest.vmid, own.text);
@@ -268,7 +245,7 @@ static int note(struct subject *s, int stopped_by, struct err *err)
 static int attempt(struct subject *s, const struct act *act, const struct guest_look *look,
 	uint64_t end, struct pve_fault *fault, struct err *err)
 {
-	const uint64_t now = act_clock();
+	const uint64_t now = pve_now_ms(s->pve);
 	const unsigned left_ms = now < end ? (unsigned)(end - now) : 1;
 	const struct json *data;
 	struct pve_upid upid;
@@ -296,7 +273,7 @@ static int attempt(struct subject *s, const struct act *act, const struct guest_
 
 int act_run(struct subject *s, const struct act *act, struct pve_fault *fault, struct err *err)
 {
-	const uint64_t end = act_clock() + act->deadline_ms;
+	const uint64_t end = pve_now_ms(s->pve) + act->deadline_ms;
 
 	for (unsigned tries = 0;; tries++) {
 		struct guest_look look;

@@ -60,14 +60,11 @@ struct act {
 int act_run(struct subject *, const struct act *, struct pve_fault *, struct err *) _must_check_;
 
 /* Stops it at once; a shutdown that goes on is overruled. */
-int act_kill(struct subject *, struct err *) _must_check_;
+int act_kill(struct subject *, struct pve_fault *, struct err *) _must_check_;
 
 /* May `fault` go away by itself? Then sleeps and returns 1; 0 when it doesn't, or `end_ms` (of
- * act_clock) has come: *err is as it was, with a hint. -1: the look that it takes failed. */
+ * pve_now_ms) has come: *err is as it was, with a hint. -1: the look that it takes failed. */
 int act_again(struct subject *, const struct act *, const struct guest_look *,
 	const struct pve_fault *, unsigned tries, uint64_t end_ms, struct err *) _must_check_;
-
-/* CLOCK_MONOTONIC in milliseconds. */
-uint64_t act_clock(void);
 
 #endif

@@ -75,7 +75,7 @@ static int send_delete(struct subject *s, const struct guest_look *look, uint64_
 	struct pve_fault *fault, struct err *err)
 {
 	struct pve_form form = PVE_FORM_INIT(s->arena);
-	const uint64_t now = act_clock();
+	const uint64_t now = pve_now_ms(s->pve);
 	const struct json *data;
 	struct pve_upid upid;
 	char vmid[16];
@@ -136,6 +136,7 @@ static int remove_once(struct subject *s, struct guest_look *look, uint64_t end,
 	struct pve_fault *fault, struct err *err)
 {
 	const struct json *config;
+	struct pve_fault killing;
 
 	for (int step = 0;; step++) {
 		if (act_look(s, look, err) < 0)
@@ -162,8 +163,8 @@ static int remove_once(struct subject *s, struct guest_look *look, uint64_t end,
 		/* Once stopped it is looked at again: that took its time. */
 		if (!act_is_running(look) || step > 0)
 			break;
-		if (act_kill(s, err) < 0)
-			return err->code == ERR_NOT_FOUND ? confirm_gone(s, fault, err) : -1;
+		if (act_kill(s, &killing, err) < 0)
+			return killing.reason == PVE_GONE ? confirm_gone(s, fault, err) : -1;
 	}
 	if (send_delete(s, look, end, fault, err) == 0)
 		return 1;
@@ -178,7 +179,7 @@ static int remove_guest(struct subject *s, struct err *err)
 		.task = "vzdestroy",
 		.is_done = is_gone,
 		.deadline_ms = s->pve->cfg->destroy_s * 1000 };
-	const uint64_t end = act_clock() + act.deadline_ms;
+	const uint64_t end = pve_now_ms(s->pve) + act.deadline_ms;
 
 	for (unsigned tries = 0;; tries++) {
 		struct pve_fault fault = { 0 };

@@ -55,7 +55,7 @@ int proxmox_start(const struct ctr_record *rec, int dir_fd, const struct oci_spe
 /* ---- end ---- */
 
 /* At once; a shutdown that goes on is overruled. */
-static int kill_now(struct subject *s, struct pve_fault *fault, struct err *err)
+int act_kill(struct subject *s, struct pve_fault *fault, struct err *err)
 {
 	struct pve_form form = PVE_FORM_INIT(s->arena);
 	const struct act act = { .method = HTTPS_POST,
@@ -72,19 +72,11 @@ static int kill_now(struct subject *s, struct pve_fault *fault, struct err *err)
 	return act_run(s, &act, fault, err);
 }
 
-int act_kill(struct subject *s, struct err *err)
-{
-	struct pve_fault fault;
-
-	return kill_now(s, &fault, err);
-}
-
 /* The server goes on with it by itself. */
-static int ask_to_end(struct subject *s, struct err *err)
+static int ask_to_end(struct subject *s, struct pve_fault *fault, struct err *err)
 {
 	const struct settings_proxmox *cfg = s->pve->cfg;
 	struct pve_form form = PVE_FORM_INIT(s->arena);
-	struct pve_fault fault;
 	const struct act act = { .method = HTTPS_POST,
 		.verb = "shutdown",
 		.form = &form,
@@ -97,7 +89,7 @@ static int ask_to_end(struct subject *s, struct err *err)
 	pve_form_setf(&form, "timeout", NULL, "%u", cfg->grace_s);
 	if (pve_form_ok(&form, err) < 0)
 		return -1;
-	return act_run(s, &act, &fault, err);
+	return act_run(s, &act, fault, err);
 }
 
 static bool is_end(int signo)
@@ -127,6 +119,7 @@ static int refuse_signal(int signo, struct err *err)
 int proxmox_signal(const struct ctr_record *rec, int dir_fd, int signo, bool all, struct err *err)
 {
 	_arena_ struct arena *a = arena_new();
+	struct pve_fault fault;
 	struct guest_look look;
 	struct subject s;
 
@@ -141,13 +134,18 @@ int proxmox_signal(const struct ctr_record *rec, int dir_fd, int signo, bool all
 		return err_set(err, ERR_STATE, NULL, "container not running");
 	if (signo == 0)
 		return 0;
-	return signo == SIGKILL ? act_kill(&s, err) : ask_to_end(&s, err);
+	if ((signo == SIGKILL ? act_kill(&s, &fault, err) : ask_to_end(&s, &fault, err)) == 0)
+		return 0;
+	/* ERR_STATE would say that there is nothing to signal; but it is there, and locked. */
+	if (fault.reason == PVE_LOCKED || fault.reason == PVE_LOCK_STALE)
+		err->code = ERR_UNAVAILABLE;
+	return -1;
 }
 
 /* Asked to end, and killed by the server when the time is over; by us, when even that fails. */
 static int end_within(struct subject *s, unsigned grace_s, struct pve_fault *fault, struct err *err)
 {
-	const uint64_t begin = act_clock();
+	const uint64_t begin = pve_now_ms(s->pve);
 	struct pve_form form = PVE_FORM_INIT(s->arena);
 	const struct act act = { .method = HTTPS_POST,
 		.verb = "shutdown",
@@ -162,7 +160,7 @@ static int end_within(struct subject *s, unsigned grace_s, struct pve_fault *fau
 	if (pve_form_ok(&form, err) < 0 || act_run(s, &act, fault, err) < 0)
 		return -1;
 	/* It took all of the time: then it was by force. */
-	if (act_clock() - begin < grace_s * UINT64_C(1000) || s->dir_fd < 0 ||
+	if (pve_now_ms(s->pve) - begin < grace_s * UINT64_C(1000) || s->dir_fd < 0 ||
 		s->guest.stopped_by != GUEST_SHUTDOWN)
 		return 0;
 	s->guest.stopped_by = GUEST_KILLED;
@@ -195,7 +193,7 @@ int proxmox_stop(const struct ctr_record *rec, int dir_fd, int grace_ms, struct 
 				s.guest.vmid, fault.text);
 	}
 	if (grace_ms <= 0 || (r < 0 && calls_for_force(fault.reason)))
-		r = kill_now(&s, &fault, err);
+		r = act_kill(&s, &fault, err);
 	/* What isn't there doesn't run. */
 	return r < 0 && fault.reason == PVE_GONE ? 0 : r;
 }
@@ -283,14 +281,13 @@ int proxmox_update(
 	const struct ctr_record *rec, int dir_fd, const struct oci_resources *res, struct err *err)
 {
 	_arena_ struct arena *a = arena_new();
-	const uint64_t begin = act_clock();
 	struct subject s;
 
 	if (!a)
 		return err_nomem(err);
 	if (act_open_made(rec, dir_fd, a, &s, err) < 0)
 		return -1;
-	const uint64_t end = begin + s.pve->cfg->call_s * UINT64_C(1000);
+	const uint64_t end = pve_now_ms(s.pve) + s.pve->cfg->call_s * UINT64_C(1000);
 	for (unsigned tries = 0;; tries++) {
 		const struct act act = { .task = "vzset" };
 		struct pve_fault fault = { 0 };
