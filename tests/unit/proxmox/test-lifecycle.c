@@ -1,0 +1,700 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The verbs on a guest, over a server that knows its lines. */
+#include "backend/proxmox/act.h"
+#include "base/fd.h"
+#include "base/proc.h"
+#include "base/sys.h"
+#include "script.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ID         "0123456789abcdef0123"
+#define TAG        "ctrctl-0123456789abcdef"
+#define GUEST      "/nodes/pve1/lxc/200104"
+#define UPID(type) "UPID:pve1:00001234:0012D687:68A1B2C3:" type ":200104:ctrctl@pve!ctrl:"
+#define UPID_PATH(type)                                                          \
+	"/nodes/pve1/tasks/UPID%3Apve1%3A00001234%3A0012D687%3A68A1B2C3%3A" type \
+	"%3A200104%3Actrctl%40pve%21ctrl%3A"
+
+#define MARK(id, vmid) "a\\nctrctl:v1:{\\\"id\\\":\\\"" id "\\\",\\\"vmid\\\":" vmid "}\\n"
+#define CURRENT(status, tags) \
+	"{\"data\":{\"status\":\"" status "\",\"tags\":\"" tags "\",\"uptime\":\"7\"}}"
+#define CONFIG_OF(id, vmid, more)                             \
+	"{\"data\":{\"digest\":\"d1\",\"tags\":\"ctrctl;" TAG \
+	"\",\"description\":\"" MARK(id, vmid) "\"" more "}}"
+#define CONFIG CONFIG_OF(ID, "200104", "")
+#define EDITED "{\"data\":{\"tags\":\"ctrctl;" TAG "\",\"description\":\"notes\"}}"
+#define OTHERS "{\"data\":{\"tags\":\"web\",\"description\":\"notes\"}}"
+#define NOWHERE                                                        \
+	{ "GET " GUEST "/status/current", 500,                         \
+		"{\"data\":null,\"message\":\"Configuration file "     \
+		"'nodes/pve1/lxc/200104.conf' does not exist\\n\"}" }, \
+	{                                                              \
+		"GET /cluster/resources?type=vm", 200, "{\"data\":[]}" \
+	}
+
+#define LOOK(status)                                                                \
+	{                                                                           \
+		"GET " GUEST "/status/current", 200, CURRENT(status, "ctrctl;" TAG) \
+	}
+#define OURS                                        \
+	{                                           \
+		"GET " GUEST "/config", 200, CONFIG \
+	}
+#define BEGUN(ask, type)                                  \
+	{                                                 \
+		ask, 200, "{\"data\":\"" UPID(type) "\"}" \
+	}
+#define RUNS(type)                                                                           \
+	{                                                                                    \
+		"GET " UPID_PATH(type) "/status", 200, "{\"data\":{\"status\":\"running\"}}" \
+	}
+#define ENDED(type, how)                                                                 \
+	{                                                                                \
+		"GET " UPID_PATH(type) "/status", 200,                                   \
+			"{\"data\":{\"status\":\"stopped\",\"exitstatus\":\"" how "\"}}" \
+	}
+#define LOG(type, lines)                                                                        \
+	{                                                                                       \
+		"GET " UPID_PATH(type) "/log?start=0&limit=1000", 200, "{\"data\":[" lines "]}" \
+	}
+
+static char folder[] = "/tmp/ctrctl-lifecycle-XXXXXX";
+static int dir_fd;
+static struct ctr_context context;
+static struct ctr_record rec;
+static struct guest journal;
+
+static void save(void)
+{
+	struct err e;
+
+	cr_assert_eq(guest_save(dir_fd, &journal, &e), 0);
+}
+
+static int stopped_by(void)
+{
+	struct guest g;
+	struct err e;
+
+	cr_assert_eq(guest_load(dir_fd, arena, &g, &e), 1);
+	return g.stopped_by;
+}
+
+static void setup(void)
+{
+	script_setup();
+	cfg.start_s = 30;
+	cfg.stop_s = 30;
+	cfg.destroy_s = 30;
+	cfg.grace_s = 60;
+	cfg.vmid_first = 200000;
+	cfg.vmid_last = 299999;
+	cr_assert(mkdtemp(folder));
+	dir_fd = open(folder, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+	cr_assert_geq(dir_fd, 0);
+	context = (struct ctr_context){ .cfg = &cfg, .pve = pve, .arena = arena };
+	rec = (struct ctr_record){ .id = ID,
+		.backend = "proxmox",
+		.phase = CTR_CREATED,
+		.guest = "200104",
+		.context = &context };
+	journal = (struct guest){ .id = ID, .vmid = 200104, .node = "pve1", .phase = GUEST_MADE };
+	save();
+}
+
+static void teardown(void)
+{
+	unlinkat(dir_fd, "guest.json", 0);
+	close(dir_fd);
+	rmdir(folder);
+	script_teardown();
+}
+
+TestSuite(lifecycle, .init = setup, .fini = teardown);
+
+/* ---- start ---- */
+
+Test(lifecycle, start_looks_whose_it_is_and_waits_for_the_task)
+{
+	SCRIPT(LOOK("stopped"), OURS, BEGUN("POST " GUEST "/status/start ", "vzstart"),
+		RUNS("vzstart"), ENDED("vzstart", "OK"));
+	cr_assert_eq(proxmox_start(&rec, dir_fd, NULL, NULL, &err), 0, "%s", said());
+	SCRIPT_ENDS();
+}
+
+Test(lifecycle, start_of_what_runs_already_is_fine)
+{
+	SCRIPT(LOOK("running"));
+	cr_assert_eq(proxmox_start(&rec, dir_fd, NULL, NULL, &err), 0, "%s", said());
+	SCRIPT_ENDS();
+}
+
+Test(lifecycle, start_forgets_how_it_was_stopped_before)
+{
+	journal.stopped_by = GUEST_KILLED;
+	save();
+	SCRIPT(LOOK("stopped"), OURS, BEGUN("POST " GUEST "/status/start ", "vzstart"),
+		ENDED("vzstart", "OK"));
+	cr_assert_eq(proxmox_start(&rec, dir_fd, NULL, NULL, &err), 0, "%s", said());
+	cr_assert_eq(stopped_by(), GUEST_NOT_STOPPED);
+}
+
+Test(lifecycle, start_of_a_guest_that_is_gone_says_so)
+{
+	SCRIPT(NOWHERE);
+	cr_assert_eq(proxmox_start(&rec, dir_fd, NULL, NULL, &err), -1);
+	cr_assert_eq(err.code, ERR_NOT_FOUND);
+	EXPECT_SAID("somebody else has removed it");
+	SCRIPT_ENDS();
+}
+
+/* The server queues the start of anything; that there is no such guest is the task's end. */
+Test(lifecycle, start_whose_task_finds_no_guest_looks_again)
+{
+	SCRIPT(LOOK("stopped"), OURS, BEGUN("POST " GUEST "/status/start ", "vzstart"),
+		ENDED("vzstart", "Configuration file 'nodes/pve1/lxc/200104.conf' does not exist"),
+		LOG("vzstart", ""), NOWHERE);
+	cr_assert_eq(proxmox_start(&rec, dir_fd, NULL, NULL, &err), -1);
+	cr_assert_eq(err.code, ERR_NOT_FOUND);
+	SCRIPT_ENDS();
+}
+
+Test(lifecycle, start_that_fails_brings_the_end_of_the_log)
+{
+	SCRIPT(LOOK("stopped"), OURS, BEGUN("POST " GUEST "/status/start ", "vzstart"),
+		ENDED("vzstart", "startup for container '200104' failed"),
+		LOG("vzstart", "{\"n\":1,\"t\":\"lxc-start: exec failed\"}"));
+	cr_assert_eq(proxmox_start(&rec, dir_fd, NULL, NULL, &err), -1);
+	EXPECT_SAID("startup for container '200104' failed");
+	EXPECT_SAID("exec failed");
+	SCRIPT_ENDS();
+}
+
+Test(lifecycle, start_does_not_touch_somebody_elses)
+{
+	SCRIPT(LOOK("stopped"), { "GET " GUEST "/config", 200, OTHERS });
+	cr_assert_eq(proxmox_start(&rec, dir_fd, NULL, NULL, &err), -1);
+	cr_assert_eq(err.code, ERR_STATE);
+	SCRIPT_ENDS();
+}
+
+Test(lifecycle, start_waits_for_a_backup_to_end)
+{
+	SCRIPT(LOOK("stopped"), OURS, BEGUN("POST " GUEST "/status/start ", "vzstart"),
+		ENDED("vzstart", "CT is locked (backup)"), LOG("vzstart", ""), LOOK("stopped"),
+		OURS, BEGUN("POST " GUEST "/status/start ", "vzstart"), ENDED("vzstart", "OK"));
+	cr_assert_eq(proxmox_start(&rec, dir_fd, NULL, NULL, &err), 0, "%s", said());
+	cr_assert_gt(script.pauses, 0);
+	SCRIPT_ENDS();
+}
+
+Test(lifecycle, start_under_high_availability_waits_until_it_runs)
+{
+	SCRIPT(LOOK("stopped"), OURS, BEGUN("POST " GUEST "/status/start ", "hastart"),
+		ENDED("hastart", "OK"), LOOK("stopped"), LOOK("stopped"), LOOK("running"));
+	cr_assert_eq(proxmox_start(&rec, dir_fd, NULL, NULL, &err), 0, "%s", said());
+	SCRIPT_ENDS();
+}
+
+Test(lifecycle, start_under_high_availability_gives_up_in_time)
+{
+	SCRIPT(LOOK("stopped"), OURS, BEGUN("POST " GUEST "/status/start ", "hastart"),
+		ENDED("hastart", "OK"),
+		{ "GET " GUEST "/status/current", 200, CURRENT("stopped", TAG), .repeats = -1 });
+	cr_assert_eq(proxmox_start(&rec, dir_fd, NULL, NULL, &err), -1);
+	cr_assert_eq(err.code, ERR_TIMEOUT);
+	EXPECT_HINT("ha-manager");
+	cr_assert_leq(script.paused_ms, cfg.start_s * 1000);
+}
+
+/* The answer got lost: the newest task says whether it was carried out. */
+Test(lifecycle, start_whose_answer_is_lost_is_not_asked_for_twice)
+{
+	SCRIPT(LOOK("stopped"), OURS,
+		{ "POST " GUEST "/status/start ", 0, .outcome = HTTPS_LOST, .reason = "lost" },
+		{ "GET /nodes/pve1/tasks?vmid=200104&typefilter=vzstart&source=all&limit=50", 200,
+			"{\"data\":[{\"upid\":\"" UPID("vzstart") "\"}]}" },
+		ENDED("vzstart", "OK"), LOOK("running"));
+	cr_assert_eq(proxmox_start(&rec, dir_fd, NULL, NULL, &err), 0, "%s", said());
+	SCRIPT_ENDS();
+}
+
+/* ---- signals ---- */
+
+Test(lifecycle, term_asks_it_to_shut_down_and_does_not_wait)
+{
+	SCRIPT(LOOK("running"), LOOK("running"), OURS,
+		BEGUN("POST " GUEST "/status/shutdown timeout=60", "vzshutdown"),
+		RUNS("vzshutdown"));
+	cr_assert_eq(proxmox_signal(&rec, dir_fd, SIGTERM, false, &err), 0, "%s", said());
+	cr_assert_eq(stopped_by(), GUEST_SHUTDOWN);
+	SCRIPT_ENDS();
+}
+
+Test(lifecycle, shutdown_that_fails_at_once_is_an_error)
+{
+	SCRIPT(LOOK("running"), LOOK("running"), OURS,
+		BEGUN("POST " GUEST "/status/shutdown timeout=60", "vzshutdown"),
+		ENDED("vzshutdown", "something broke"), ENDED("vzshutdown", "something broke"),
+		LOG("vzshutdown", ""));
+	cr_assert_eq(proxmox_signal(&rec, dir_fd, SIGTERM, false, &err), -1);
+	EXPECT_SAID("something broke");
+	SCRIPT_ENDS();
+}
+
+Test(lifecycle, kill_stops_at_once_over_a_shutdown)
+{
+	SCRIPT(LOOK("running"), LOOK("running"), OURS,
+		BEGUN("POST " GUEST "/status/stop overrule-shutdown=1", "vzstop"),
+		ENDED("vzstop", "OK"));
+	cr_assert_eq(proxmox_signal(&rec, dir_fd, SIGKILL, true, &err), 0, "%s", said());
+	cr_assert_eq(stopped_by(), GUEST_KILLED);
+	SCRIPT_ENDS();
+}
+
+Test(lifecycle, all_signals_that_end_a_system_shut_it_down)
+{
+	const int ends[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGPWR, 37, 38 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+		SCRIPT(LOOK("running"), LOOK("running"), OURS,
+			BEGUN("POST " GUEST "/status/shutdown timeout=60", "vzshutdown"),
+			RUNS("vzshutdown"));
+		cr_assert_eq(proxmox_signal(&rec, dir_fd, ends[i], false, &err), 0, "%d: %s",
+			ends[i], said());
+	}
+}
+
+Test(lifecycle, other_signals_are_refused_before_the_server_is_asked)
+{
+	const int others[] = { SIGUSR1, SIGCHLD, SIGSTOP, SIGCONT, 36, 64 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		script_begin(NULL, 0);
+		cr_assert_eq(proxmox_signal(&rec, dir_fd, others[i], false, &err), -1);
+		cr_assert_eq(err.code, ERR_UNSUPPORTED);
+		EXPECT_HINT("TERM, INT, QUIT, HUP");
+		cr_assert_eq(script.asked, 0);
+	}
+}
+
+Test(lifecycle, signal_0_only_looks)
+{
+	SCRIPT(LOOK("running"));
+	cr_assert_eq(proxmox_signal(&rec, dir_fd, 0, false, &err), 0, "%s", said());
+	SCRIPT_ENDS();
+}
+
+Test(lifecycle, nothing_that_runs_is_nothing_to_signal)
+{
+	SCRIPT(LOOK("stopped"));
+	cr_assert_eq(proxmox_signal(&rec, dir_fd, SIGKILL, false, &err), -1);
+	cr_assert_eq(err.code, ERR_STATE);
+}
+
+/* ERR_STATE would be read as "it doesn't run". */
+Test(lifecycle, a_lock_is_not_taken_for_an_ended_guest)
+{
+	cfg.stop_s = 0;
+	SCRIPT(LOOK("running"), LOOK("running"), OURS,
+		BEGUN("POST " GUEST "/status/stop overrule-shutdown=1", "vzstop"),
+		ENDED("vzstop", "CT is locked (backup)"), LOG("vzstop", ""));
+	cr_assert_eq(proxmox_signal(&rec, dir_fd, SIGKILL, true, &err), -1);
+	cr_assert_eq(err.code, ERR_UNAVAILABLE);
+	EXPECT_SAID("CT is locked (backup)");
+	EXPECT_HINT("another operation");
+}
+
+/* ---- stop ---- */
+
+Test(lifecycle, stop_gives_it_its_grace_and_the_server_the_rest)
+{
+	SCRIPT(LOOK("running"), OURS,
+		BEGUN("POST " GUEST "/status/shutdown timeout=2&forceStop=1", "vzshutdown"),
+		RUNS("vzshutdown"), ENDED("vzshutdown", "OK"));
+	cr_assert_eq(proxmox_stop(&rec, dir_fd, 1500, &err), 0, "%s", said());
+	cr_assert_eq(stopped_by(), GUEST_SHUTDOWN);
+	SCRIPT_ENDS();
+}
+
+Test(lifecycle, stop_that_took_all_of_its_grace_was_by_force)
+{
+	SCRIPT(LOOK("running"), OURS,
+		BEGUN("POST " GUEST "/status/shutdown timeout=1&forceStop=1", "vzshutdown"),
+		RUNS("vzshutdown"), RUNS("vzshutdown"), RUNS("vzshutdown"), RUNS("vzshutdown"),
+		ENDED("vzshutdown", "OK"));
+	cr_assert_eq(proxmox_stop(&rec, dir_fd, 1000, &err), 0, "%s", said());
+	cr_assert_eq(stopped_by(), GUEST_KILLED);
+}
+
+Test(lifecycle, stop_without_grace_is_at_once)
+{
+	SCRIPT(LOOK("running"), OURS,
+		BEGUN("POST " GUEST "/status/stop overrule-shutdown=1", "vzstop"),
+		ENDED("vzstop", "OK"));
+	cr_assert_eq(proxmox_stop(&rec, dir_fd, 0, &err), 0, "%s", said());
+	SCRIPT_ENDS();
+}
+
+Test(lifecycle, stop_goes_on_by_force_when_it_did_not_stop)
+{
+	SCRIPT(LOOK("running"), OURS,
+		BEGUN("POST " GUEST "/status/shutdown timeout=1&forceStop=1", "vzshutdown"),
+		ENDED("vzshutdown", "container did not stop"), LOG("vzshutdown", ""),
+		LOOK("running"), OURS,
+		BEGUN("POST " GUEST "/status/stop overrule-shutdown=1", "vzstop"),
+		ENDED("vzstop", "OK"));
+	cr_assert_eq(proxmox_stop(&rec, dir_fd, 1000, &err), 0, "%s", said());
+	cr_assert_eq(stopped_by(), GUEST_KILLED);
+	SCRIPT_ENDS();
+}
+
+Test(lifecycle, stop_of_what_is_gone_is_done)
+{
+	SCRIPT(NOWHERE);
+	cr_assert_eq(proxmox_stop(&rec, dir_fd, 1000, &err), 0, "%s", said());
+}
+
+Test(lifecycle, stop_by_a_login_that_may_not_is_an_error_at_once)
+{
+	SCRIPT(LOOK("running"), OURS,
+		{ "POST " GUEST "/status/shutdown timeout=1&forceStop=1", 403,
+			"{\"data\":null,\"message\":\"Permission check failed (/vms/200104, "
+			"VM.PowerMgmt)\\n\"}" });
+	cr_assert_eq(proxmox_stop(&rec, dir_fd, 1000, &err), -1);
+	cr_assert_eq(err.code, ERR_DENIED);
+	SCRIPT_ENDS();
+}
+
+/* ---- status ---- */
+
+Test(lifecycle, status_of_one_that_was_never_started_is_created)
+{
+	enum ctr_status status;
+
+	SCRIPT(LOOK("stopped"));
+	cr_assert_eq(proxmox_status(&rec, dir_fd, &status, &err), 0, "%s", said());
+	cr_assert_eq(status, CTR_CREATED);
+	SCRIPT_ENDS();
+}
+
+Test(lifecycle, status_of_one_that_was_started_is_running_or_stopped)
+{
+	enum ctr_status status;
+
+	rec.phase = CTR_RUNNING;
+	SCRIPT(LOOK("running"), LOOK("stopped"));
+	cr_assert_eq(proxmox_status(&rec, dir_fd, &status, &err), 0, "%s", said());
+	cr_assert_eq(status, CTR_RUNNING);
+	cr_assert_eq(proxmox_status(&rec, dir_fd, &status, &err), 0, "%s", said());
+	cr_assert_eq(status, CTR_STOPPED);
+	SCRIPT_ENDS();
+}
+
+Test(lifecycle, status_of_one_that_is_gone_is_stopped)
+{
+	enum ctr_status status;
+
+	SCRIPT(NOWHERE);
+	cr_assert_eq(proxmox_status(&rec, dir_fd, &status, &err), 0, "%s", said());
+	cr_assert_eq(status, CTR_STOPPED);
+}
+
+Test(lifecycle, status_is_not_that_of_a_stranger_with_its_number)
+{
+	enum ctr_status status;
+
+	SCRIPT({ "GET " GUEST "/status/current", 200, CURRENT("running", "web") },
+		{ "GET " GUEST "/config", 200, OTHERS });
+	cr_assert_eq(proxmox_status(&rec, dir_fd, &status, &err), 0, "%s", said());
+	cr_assert_eq(status, CTR_STOPPED);
+	SCRIPT_ENDS();
+}
+
+Test(lifecycle, status_goes_by_the_description_when_the_tags_were_taken_away)
+{
+	enum ctr_status status;
+
+	SCRIPT({ "GET " GUEST "/status/current", 200, CURRENT("running", "") }, OURS);
+	cr_assert_eq(proxmox_status(&rec, dir_fd, &status, &err), 0, "%s", said());
+	cr_assert_eq(status, CTR_RUNNING);
+	SCRIPT_ENDS();
+}
+
+Test(lifecycle, status_of_a_server_that_is_off_is_an_error)
+{
+	enum ctr_status status;
+
+	SCRIPT({ NULL, 0, .outcome = HTTPS_UNREACHED, .reason = "refused", .repeats = -1 });
+	cr_assert_eq(proxmox_status(&rec, dir_fd, &status, &err), -1);
+	cr_assert_eq(err.code, ERR_UNAVAILABLE);
+}
+
+Test(lifecycle, status_follows_a_migration)
+{
+	enum ctr_status status;
+
+	SCRIPT({ "GET " GUEST "/status/current", 500,
+		       "{\"data\":null,\"message\":\"Configuration file "
+		       "'nodes/pve1/lxc/200104.conf' does not exist\\n\"}" },
+		{ "GET /cluster/resources?type=vm", 200,
+			"{\"data\":[{\"vmid\":\"200104\",\"type\":\"lxc\",\"node\":\"pve2\"}]}" },
+		{ "GET /nodes/pve2/lxc/200104/status/current", 200, CURRENT("running", TAG) });
+	cr_assert_eq(proxmox_status(&rec, dir_fd, &status, &err), 0, "%s", said());
+	cr_assert_eq(status, CTR_RUNNING);
+	SCRIPT_ENDS();
+}
+
+/* ---- update ---- */
+
+static int64_t memory_limit = 256 << 20;
+static struct oci_memory memory = { .limit = &memory_limit };
+static const struct oci_resources resources = { .memory = &memory };
+
+Test(lifecycle, update_is_one_put_with_the_digest_of_what_it_goes_by)
+{
+	SCRIPT(LOOK("running"), OURS, { NULL, 200, "{\"data\":null}" });
+	cr_assert_eq(proxmox_update(&rec, dir_fd, &resources, &err), 0, "%s", said());
+	cr_assert(str_starts(script.asks[2], "PUT " GUEST "/config memory=256"), "%s",
+		script.asks[2]);
+	cr_assert(strstr(script.asks[2], "digest=d1"));
+	SCRIPT_ENDS();
+}
+
+Test(lifecycle, update_goes_by_the_new_configuration_when_it_was_changed_meanwhile)
+{
+	SCRIPT(LOOK("running"), OURS,
+		{ NULL, 500,
+			"{\"data\":null,\"message\":\"detected modified configuration - file changed "
+			"by other user? Try again.\\n\"}" },
+		LOOK("running"), OURS, { NULL, 200, "{\"data\":null}" });
+	cr_assert_eq(proxmox_update(&rec, dir_fd, &resources, &err), 0, "%s", said());
+	SCRIPT_ENDS();
+}
+
+Test(lifecycle, update_that_can_not_be_done_while_it_runs_says_why)
+{
+	SCRIPT(LOOK("running"), OURS,
+		{ NULL, 400,
+			"{\"data\":null,\"message\":\"Parameter verification failed.\\n\","
+			"\"errors\":{\"memory\":\"unable to hotplug memory: in use\"}}" });
+	cr_assert_eq(proxmox_update(&rec, dir_fd, &resources, &err), -1);
+	EXPECT_SAID("unable to hotplug memory: in use");
+	EXPECT_HINT("running guest");
+	SCRIPT_ENDS();
+}
+
+/* ---- destroy ---- */
+
+#define DELETE_ASK "DELETE " GUEST "?purge=1&force=1&destroy-unreferenced-disks=0"
+#define IS_FREE                                                                 \
+	{                                                                       \
+		"GET /cluster/nextid?vmid=200104", 200, "{\"data\":\"200104\"}" \
+	}
+
+Test(lifecycle, destroy_looks_whose_it_is_right_before)
+{
+	SCRIPT(LOOK("stopped"), OURS, BEGUN(DELETE_ASK, "vzdestroy"), ENDED("vzdestroy", "OK"));
+	cr_assert_eq(proxmox_destroy(&rec, dir_fd, &err), 0, "%s", said());
+	SCRIPT_ENDS();
+}
+
+Test(lifecycle, destroy_stops_what_runs_and_looks_again)
+{
+	SCRIPT(LOOK("running"), OURS, LOOK("running"), OURS,
+		BEGUN("POST " GUEST "/status/stop overrule-shutdown=1", "vzstop"),
+		ENDED("vzstop", "OK"), LOOK("stopped"), OURS, BEGUN(DELETE_ASK, "vzdestroy"),
+		ENDED("vzdestroy", "OK"));
+	cr_assert_eq(proxmox_destroy(&rec, dir_fd, &err), 0, "%s", said());
+	SCRIPT_ENDS();
+}
+
+Test(lifecycle, destroy_of_what_is_gone_is_done_when_its_number_is_free)
+{
+	SCRIPT(NOWHERE, IS_FREE);
+	cr_assert_eq(proxmox_destroy(&rec, dir_fd, &err), 0, "%s", said());
+	SCRIPT_ENDS();
+}
+
+Test(lifecycle, destroy_does_not_take_what_it_may_not_see_for_gone)
+{
+#define TAKEN                                                                       \
+	{ "GET /cluster/nextid?vmid=200104", 400,                                   \
+		"{\"data\":null,\"message\":\"Parameter verification failed.\\n\"," \
+		"\"errors\":{\"vmid\":\"CT 200104 already exists\"}}" }
+	SCRIPT(NOWHERE, TAKEN, NOWHERE, TAKEN, NOWHERE, TAKEN, NOWHERE, TAKEN);
+	cr_assert_eq(proxmox_destroy(&rec, dir_fd, &err), -1);
+	cr_assert_eq(err.code, ERR_STATE);
+	EXPECT_SAID("its VMID is in use");
+	SCRIPT_ENDS();
+}
+
+Test(lifecycle, destroy_refuses_when_only_the_tags_are_ours)
+{
+	SCRIPT(LOOK("stopped"), { "GET " GUEST "/config", 200, EDITED });
+	cr_assert_eq(proxmox_destroy(&rec, dir_fd, &err), -1);
+	cr_assert_eq(err.code, ERR_STATE);
+	EXPECT_SAID("it isn't touched");
+	EXPECT_HINT("docs/proxmox.md");
+	SCRIPT_ENDS();
+}
+
+Test(lifecycle, destroy_refuses_what_is_protected_and_lets_it_run)
+{
+	SCRIPT(LOOK("running"),
+		{ "GET " GUEST "/config", 200, CONFIG_OF(ID, "200104", ",\"protection\":\"1\"") });
+	cr_assert_eq(proxmox_destroy(&rec, dir_fd, &err), -1);
+	cr_assert_eq(err.code, ERR_STATE);
+	EXPECT_HINT("--protection 0");
+	SCRIPT_ENDS();
+}
+
+Test(lifecycle, destroy_of_nothing_that_was_begun_is_done)
+{
+	unlinkat(dir_fd, "guest.json", 0);
+	rec.guest = NULL;
+	script_begin(NULL, 0);
+	cr_assert_eq(proxmox_destroy(&rec, dir_fd, &err), 0, "%s", said());
+	save();
+}
+
+Test(lifecycle, destroy_says_what_a_stale_lock_needs)
+{
+	SCRIPT(LOOK("stopped"), OURS,
+		{ DELETE_ASK, 500, "{\"data\":null,\"message\":\"CT is locked (destroyed)\\n\"}" },
+		{ NULL, 200, "{\"data\":[]}", .repeats = 3 });
+	cr_assert_eq(proxmox_destroy(&rec, dir_fd, &err), -1);
+	cr_assert_eq(err.code, ERR_STATE);
+	EXPECT_HINT("pct unlock 200104");
+	SCRIPT_ENDS();
+}
+
+Test(lifecycle, destroy_whose_answer_is_lost_looks_before_it_asks_again)
+{
+	SCRIPT(LOOK("stopped"), OURS, { DELETE_ASK, 0, .outcome = HTTPS_LOST, .reason = "lost" },
+		{ "GET /nodes/pve1/tasks?vmid=200104&typefilter=vzdestroy&source=all&limit=50", 200,
+			"{\"data\":[]}" },
+		NOWHERE, IS_FREE);
+	cr_assert_eq(proxmox_destroy(&rec, dir_fd, &err), 0, "%s", said());
+	SCRIPT_ENDS();
+}
+
+Test(lifecycle, destroy_ends_the_process_that_stood_for_it_and_no_other)
+{
+	char boot[PROC_BOOT_ID_MAX];
+	struct proc_stat st;
+	pid_t child = fork();
+	int status;
+
+	cr_assert_geq(child, 0);
+	if (child == 0) {
+		pause();
+		_exit(0);
+	}
+	cr_assert_eq(proc_stat(child, &st, &err), 1);
+	cr_assert_eq(proc_boot_id(boot, &err), 0);
+	rec.pid = child;
+	rec.boot_id = boot;
+	rec.start_time = st.start_time + 1;
+	SCRIPT(NOWHERE, IS_FREE, NOWHERE, IS_FREE);
+	cr_assert_eq(proxmox_destroy(&rec, dir_fd, &err), 0, "%s", said());
+	cr_assert_eq(waitpid(child, &status, WNOHANG), 0, "another process was killed");
+	rec.start_time = st.start_time;
+	cr_assert_eq(proxmox_destroy(&rec, dir_fd, &err), 0, "%s", said());
+	cr_assert_eq(waitpid(child, &status, 0), child);
+	cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+Test(lifecycle, one_without_a_journal_is_found_by_its_vmid_and_proved_all_the_same)
+{
+	unlinkat(dir_fd, "guest.json", 0);
+	SCRIPT({ "GET /cluster/resources?type=vm", 200,
+		       "{\"data\":[{\"vmid\":200104,\"type\":\"lxc\",\"node\":\"pve1\"}]}" },
+		LOOK("stopped"), OURS, BEGUN(DELETE_ASK, "vzdestroy"), ENDED("vzdestroy", "OK"));
+	cr_assert_eq(proxmox_destroy(&rec, FD_NONE, &err), 0, "%s", said());
+	SCRIPT_ENDS();
+	save();
+}
+
+/* ---- stats, end ---- */
+
+Test(lifecycle, stats_are_what_the_server_tells_and_no_guesses)
+{
+	struct ctr_stats s;
+
+	SCRIPT({ "GET " GUEST "/status/current", 200,
+		"{\"data\":{\"status\":\"running\",\"cpu\":\"0.25\",\"cpus\":2,\"mem\":1048576,"
+		"\"maxmem\":\"536870912\",\"swap\":0,\"netin\":1,\"netout\":2,\"diskread\":3,"
+		"\"uptime\":60}}" });
+	cr_assert_eq(proxmox_stats(&rec, dir_fd, &s, &err), 0, "%s", said());
+	cr_assert_eq(s.cpu_permille, 500);
+	cr_assert_eq(s.memory_bytes, 1048576);
+	cr_assert_eq(s.memory_limit, 536870912);
+	cr_assert_eq(s.swap_bytes, 0);
+	cr_assert_eq(s.net_rx_bytes, 1);
+	cr_assert_eq(s.net_tx_bytes, 2);
+	cr_assert_eq(s.disk_read_bytes, 3);
+	cr_assert_eq(s.disk_written_bytes, UINT64_MAX);
+	cr_assert_eq(s.cpu_ns, UINT64_MAX);
+	cr_assert_eq(s.pids, UINT64_MAX);
+	cr_assert_eq(s.uptime_s, 60);
+}
+
+Test(lifecycle, stats_of_what_does_not_run_are_refused)
+{
+	struct ctr_stats s;
+
+	SCRIPT(LOOK("stopped"));
+	cr_assert_eq(proxmox_stats(&rec, dir_fd, &s, &err), -1);
+	cr_assert_eq(err.code, ERR_STATE);
+}
+
+#define TASKS_ASK "GET /nodes/pve1/tasks?vmid=200104&source=all&limit=50"
+
+Test(lifecycle, end_by_our_shutdown_is_0_and_its_time_the_tasks)
+{
+	struct ctr_exit end;
+
+	journal.stopped_by = GUEST_SHUTDOWN;
+	save();
+	SCRIPT(LOOK("stopped"),
+		{ TASKS_ASK, 200,
+			"{\"data\":[{\"type\":\"vzshutdown\",\"starttime\":90,\"endtime\":100,"
+			"\"status\":\"OK\"},{\"type\":\"vzstart\",\"starttime\":50}]}" });
+	cr_assert_eq(proxmox_ended(&rec, dir_fd, &end, &err), 0, "%s", said());
+	cr_assert_eq(end.code, 0);
+	cr_assert_eq(end.reason, CTR_EXIT_COMPLETED);
+	cr_assert_str_eq(end.finished, "1970-01-01T00:01:40.000000000Z");
+}
+
+Test(lifecycle, end_by_our_stop_is_137)
+{
+	struct ctr_exit end;
+
+	journal.stopped_by = GUEST_KILLED;
+	save();
+	SCRIPT(LOOK("stopped"), { TASKS_ASK, 403, "{\"data\":null,\"message\":\"no\"}" });
+	cr_assert_eq(proxmox_ended(&rec, dir_fd, &end, &err), 0, "%s", said());
+	cr_assert_eq(end.code, 137);
+	cr_assert_eq(end.signal, 9);
+	cr_assert_null(end.finished);
+}
+
+Test(lifecycle, end_that_nobody_asked_for_is_unknown)
+{
+	struct ctr_exit end;
+
+	/* The stop was before its last start. */
+	SCRIPT(LOOK("stopped"),
+		{ TASKS_ASK, 200,
+			"{\"data\":[{\"type\":\"vzstart\",\"starttime\":150,\"endtime\":151},"
+			"{\"type\":\"vzstop\",\"endtime\":100,\"status\":\"OK\"}]}" });
+	cr_assert_eq(proxmox_ended(&rec, dir_fd, &end, &err), 0, "%s", said());
+	cr_assert_eq(end.code, 255);
+	cr_assert_eq(end.reason, CTR_EXIT_UNKNOWN);
+	cr_assert_null(end.finished);
+}
