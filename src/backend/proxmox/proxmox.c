@@ -5,8 +5,6 @@
 #include "base/fd.h"
 #include "model/settings.h"
 
-#pragma weak proxmox_diagnose
-
 /* Usable here? The server isn't asked: that costs, and what it lacks is said by what is tried. */
 static int proxmox_probe(struct err *why_not)
 {

@@ -92,7 +92,7 @@ struct look {
 
 static void note_there(struct look *l, const struct template_file *files, size_t n)
 {
-	for (size_t i = 0; i < n && l->there->n < LIST_MAX; i++)
+	for (size_t i = 0; l->src->name && i < n && l->there->n < LIST_MAX; i++)
 		str_printf(l->there, "%s%s", l->there->n ? ", " : "", files[i].file);
 }
 
@@ -170,16 +170,20 @@ static const char *storages(struct look *l)
 /* Nothing fits, and why it isn't fetched (may be NULL). */
 static int not_found(struct look *l, const struct err *why, struct err *err)
 {
-	const char *names = storages(l);
+	const char *names = storages(l), *what;
 
 	if (!names || l->there->failed)
 		return err_nomem(err);
+	what = l->src->name ? arena_printf(l->arena, "nothing like %s%s%s is", l->src->name,
+				      l->src->tag ? ":" : "", l->src->tag ? l->src->tag : "")
+			    : "it isn't";
+	if (!what)
+		return err_nomem(err);
 	err_set(err, ERR_NOT_FOUND, l->src->asked,
-		"nothing in the template storages (%s) of node %s fits%s%.*s%s%s%s%s%s", names,
-		l->node, l->there->n ? "; there are " : ": there are no templates", LIST_MAX,
-		l->there->n ? l->there->p : "", l->there->n > LIST_MAX ? "..." : "",
-		l->skipped.code ? "; " : "", l->skipped.text, why ? "; " : "",
-		why ? why->text : "");
+		"%s in the template storages (%s) of node %s%s%.*s%s%s%s%s%s", what, names, l->node,
+		l->there->n ? "; there are " : "", LIST_MAX, l->there->n ? l->there->p : "",
+		l->there->n > LIST_MAX ? "..." : "", l->skipped.code ? "; " : "", l->skipped.text,
+		why ? "; " : "", why ? why->text : "");
 	return why && why->hint[0] ? err_hint(err, "%s", why->hint) : -1;
 }
 

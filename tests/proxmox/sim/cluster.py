@@ -117,7 +117,26 @@ def pool(call):
 
 
 def options(call):
-    return {'keyboard': 'en-us', 'mac_prefix': 'BC:24:11', 'allowed-tags': []}
+    seen = {'keyboard': 'en-us', 'mac_prefix': 'BC:24:11'}
+    if not call.world.knobs['free_tags']:
+        seen['user-tag-access'] = {'user-allow': 'none'}
+    return {**(seen if call.may('/', 'Sys.Audit') else {}), 'allowed-tags': []}
+
+
+def clock(call):
+    w, zone = call.world, 7200
+    return {'time': int(w.now()), 'localtime': int(w.now()) + zone, 'timezone': 'Europe/Vienna'}
+
+
+def network(call):
+    w, kind = call.world, call.params.get('type')
+    rows = [{'iface': b, 'type': 'bridge', 'active': 1, 'autostart': 1, 'bridge_ports': '', 'method': 'manual', 'families': ['inet']}
+            for b in w.knobs['bridges']]
+    if kind in ('any_bridge', 'any_local_bridge'):
+        return [r for r in rows if call.may('/sdn/zones/localnetwork/' + r['iface'], 'SDN.Audit', 'SDN.Use', some=True)]
+    if kind in (None, 'eth'):
+        rows.append({'iface': 'eno1', 'type': 'eth', 'active': 1, 'exists': 1, 'method': 'manual', 'families': ['inet']})
+    return [r for r in rows if kind is None or r['type'] == kind]
 
 
 def closed(call):
@@ -129,6 +148,8 @@ CALLS = {
     'GET /nodes/{node}/version': version,
     'GET /nodes': nodes,
     'GET /nodes/{node}/status': node_status,
+    'GET /nodes/{node}/time': clock,
+    'GET /nodes/{node}/network': network,
     'GET /cluster/status': cluster_status,
     'GET /cluster/nextid': nextid,
     'GET /cluster/resources': resources,

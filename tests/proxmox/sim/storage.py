@@ -163,8 +163,8 @@ def oci_fetch(call):
         die("Install 'skopeo' to pull images from OCI registries.")
     if not w.at_least(9, 1):
         raise Fault(501, "Method 'POST /nodes/%s/storage/%s/oci-registry-pull' not implemented\n" % (p['node'], s.name))
-    name = p.get('filename') or p['reference'].rpartition('/')[2].replace(':', '_')
-    name += '' if name.endswith('.tar') else '.tar'
+    # The real one adds it to whatever it is given.
+    name = (p.get('filename') or p['reference'].rpartition('/')[2].replace(':', '_')) + '.tar'
     if '/' in name:
         bad(filename='invalid filename')
     if s.key(p['node'], name) in s.files:

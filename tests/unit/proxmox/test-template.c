@@ -129,7 +129,7 @@ Test(template, an_answer_that_is_no_list_is_an_empty_one)
 {
 	SCRIPT({ CONTENT("local"), 200, "{\"data\":null}" });
 	fails(false, ERR_NOT_FOUND);
-	EXPECT_SAID("there are no templates");
+	EXPECT_SAID("nothing like debian-12 is in the template storages (local) of node pve1");
 }
 
 Test(template, what_there_is_is_in_the_error)
@@ -360,7 +360,7 @@ Test(template, what_would_be_fetched_is_told_without_fetching_it)
 	SCRIPT({ CONTENT("local"), 200, LIST(D12_2) });
 	cr_assert_eq(pve_template_would(&pve, &src, "pve1", arena, &found, &pull, &err), -1);
 	cr_expect_eq(err.code, ERR_NOT_FOUND);
-	EXPECT_SAID("debian-12-standard_12.2-1_amd64");
+	EXPECT_SAID("it isn't in the template storages");
 	EXPECT_SAID("proxmox.pull doesn't have \"oci\"");
 	EXPECT_HINT("proxmox.pull");
 }
