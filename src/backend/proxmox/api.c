@@ -191,11 +191,28 @@ static int garbled(struct call *c, struct err *err, const char *what)
 	return refuse(c, err);
 }
 
+/* A guest's environment has NUL bytes between its variables, which no text here can hold: they are
+ * read as bytes of 1, which the server lets nobody put there. NULL: memory. */
+static const char *without_nul(struct call *c)
+{
+	const struct pve_answer *a = &c->answer;
+	char *copy;
+
+	if (!strstr(a->body, "\\u0000"))
+		return a->body;
+	copy = arena_strndup(c->arena, a->body, a->n);
+	for (char *p = copy; p && (p = strchr(p, '\\')) && p[1]; p += 2)
+		if (str_starts(p, "\\u0000"))
+			p[5] = '1';
+	return copy;
+}
+
 static int read_envelope(struct call *c, struct err *err)
 {
 	const struct pve_answer *a = &c->answer;
 	const struct json *doc;
 	struct err bad = ERR_INIT;
+	const char *body;
 	char text[512];
 
 	if (a->status >= 300) {
@@ -206,7 +223,10 @@ static int read_envelope(struct call *c, struct err *err)
 	}
 	if (!a->json)
 		return garbled(c, err, "the answer isn't JSON: is this a Proxmox VE server?");
-	if (json_parse(a->body, a->n, HTTPS_ANSWER_MAX, c->arena, &doc, &bad) < 0) {
+	body = without_nul(c);
+	if (!body)
+		return err_nomem(err);
+	if (json_parse(body, a->n, HTTPS_ANSWER_MAX, c->arena, &doc, &bad) < 0) {
 		if (bad.code == ERR_EXHAUSTED && arena_failed(c->arena))
 			return err_nomem(err);
 		snprintf(text, sizeof(text), "the answer is broken: %s", bad.text);

@@ -2,6 +2,7 @@
 """What a server or the way to it can do wrong with one request or connection."""
 
 import os
+import re
 import signal
 import socket
 import ssl
@@ -133,6 +134,11 @@ PERFORMED = {'drop', 'rst_after', 'close_after_headers', 'truncate', 'drip_heade
              'null_data', 'gzip_garbage', 'huge', 'html', 'kill_after', 'body'}
 
 
+def vmid_of(r):
+    """In its parameters, or in its path."""
+    return int(r.params.get('vmid') or re.search(r'/(?:lxc|qemu)/(\d+)', r.path).group(1))
+
+
 def commit(conn, r, rule):
     """The misdeed of a rule on a request. `perform` says whether the call is carried out; each has its own habit."""
     do = rule['do']
@@ -141,7 +147,7 @@ def commit(conn, r, rule):
         return conn.reply(r, conn.answer(r))
     if do == 'control':
         with conn.world.lock:
-            args = {k: int(r.params['vmid']) if v == '$vmid' else v for k, v in rule.get('args', {}).items()}
+            args = {k: vmid_of(r) if v == '$vmid' else v for k, v in rule.get('args', {}).items()}
             if not rule.get('after'):
                 control.perform(conn.world, rule['op'], args)
         answer = conn.answer(r)

@@ -264,3 +264,17 @@ Test(guest, half_made_is_ours_by_the_task_alone)
 			     TASKS("UPID:pve1:00001000:00002000:65000001:vzcreate:200005:x@pve:")),
 		-1);
 }
+
+/* Its variables are kept apart by NUL bytes. */
+Test(guest, whose_environment_has_several_variables_can_be_read)
+{
+	struct rule rules[] = {
+		{ "/config", 0, 0, 200, "{\"data\":{\"env\":\"A=\\\\u0000\\u0000B=2\"}}" }, { 0 }
+	};
+	struct guest_owned o;
+
+	f.rules = rules;
+	cr_assert_eq(
+		guest_owner(&f.pve, &guest, "pve1", f.arena, &o, &f.err), 0, "%s", fake_said(&f));
+	cr_assert_str_eq(pve_text(o.config, "env"), "A=\\u0000\1B=2");
+}
