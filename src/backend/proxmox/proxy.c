@@ -115,8 +115,11 @@ static bool is_another(
 	struct err err = ERR_INIT;
 
 	p->uptime = now->uptime;
-	return anew && guest_is_ours(&p->context.pve, g, now->node, false, a, NULL, &err) < 0 &&
-	       err.code == ERR_STATE;
+	if (!anew || guest_is_ours(&p->context.pve, g, now->node, false, a, NULL, &err) >= 0 ||
+		err.code != ERR_STATE)
+		return false;
+	p->uptime = UINT64_MAX; /* the next look asks again */
+	return true;
 }
 
 static enum seen look(struct proxy *p)
@@ -378,7 +381,7 @@ static int make_terminal(
 	char name[64], line[160];
 
 	*ret_other = FD_NONE;
-	if (in->attach.console_socket < 0 && !in->attach.ret_console)
+	if (!in->spec->process || !in->spec->process->terminal)
 		return 0;
 	master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (master < 0 || unlockpt(master) < 0 || ptsname_r(master, name, sizeof(name)) != 0)

@@ -1,0 +1,352 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Guests from bundles, as engines make them, and the process that stands for each: its pid, its signals, its end."""
+import array
+import ctypes
+import select
+import signal
+
+from pve import *
+
+BUNDLES = os.path.join(os.environ['SOURCE'], 'tests', 'data', 'oci')
+SUBREAPER = 36
+
+
+def become_subreaper():
+    """As an engine's shim: what a command leaves behind becomes this process's child."""
+    if ctypes.CDLL(None, use_errno=True).prctl(SUBREAPER, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), 'PR_SET_CHILD_SUBREAPER')
+
+
+class Guest:
+    """A bundle made a guest, with the process that stands for it."""
+
+    def __init__(self, box, name='ctr', id='c', start=True, edit=None, options=()):
+        become_subreaper()
+        self.box, self.id = box, id
+        path = bundle(box, name, edit)
+        self.pid_file = os.path.join(box.folder, id + '.pid')
+        box.call('create', '--bundle', path, '--pid-file', self.pid_file, *options, id).ok()
+        with open(self.pid_file, encoding='ascii') as f:
+            self.pid = int(f.read())
+        self.vmid = box.vmid(id)
+        if start:
+            box.call('start', id).ok()
+
+    def signal(self, signo):
+        os.kill(self.pid, signo)
+
+    def runs(self):
+        """Is its process still there?"""
+        return os.waitpid(self.pid, os.WNOHANG) == (0, 0)
+
+    def ends(self, status, seconds=20):
+        """Its exit status, or the negative signal."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            pid, got = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                same(status, os.waitstatus_to_exitcode(got), 'exit status of the process')
+                return
+            time.sleep(0.05)
+        fail('the process that stands for the guest goes on')
+
+    def looks(self):
+        """How often the guest was looked at."""
+        return len(self.box.server.requests('GET /nodes/[a-z0-9]+/lxc/%d/status/current' % self.vmid))
+
+    def is_seen_running(self):
+        """A look since the start."""
+        before = self.looks()
+        eventually(lambda: self.looks() > before + 1, what='a look at the guest')
+
+    def delete(self, *options):
+        self.box.call('delete', *options, self.id).ok()
+        self.box.nothing_on_the_server()
+
+
+def bundle(box, name='ctr', edit=None):
+    box.count += 1
+    path = os.path.join(box.folder, 'bundle%d' % box.count)
+    os.makedirs(os.path.join(path, 'rootfs'))
+    with open(os.path.join(BUNDLES, name + '.json'), encoding='utf-8') as f:
+        config = json.load(f)
+    config['root']['path'] = 'rootfs'
+    if edit:
+        edit(config)
+    with open(os.path.join(path, 'config.json'), 'w', encoding='utf-8') as f:
+        json.dump(config, f)
+    return path
+
+
+def ctr(box, **more):
+    box.configure(waive=['no-new-privileges', 'resources'])
+    return Guest(box, **more)
+
+
+# -- from the bundle to the guest ------------------------------------------------------------------------
+
+def what_ctr_writes_becomes_a_guest_and_goes(box):
+    g = ctr(box, start=False)
+    state = box.state('c')
+    same(('created', g.pid), (state['status'], state['pid']))
+    has(box.guest('c')['config']['description'], 'lxc/debian-12:latest')
+    box.call('start', 'c').ok()
+    same('running', box.status('c'))
+    box.call('kill', 'c', 'TERM').ok()
+    g.ends(0)
+    same('stopped', box.status('c'))
+    g.delete()
+
+
+def a_kubelets_pods_become_guests_with_documented_waivers(box):
+    for name in ('containerd', 'crio'):
+        box.configure(waive=['pod-namespaces', 'kubelet-mounts', 'resources'], images={
+            'db-postgres:16': {'template': 'debian-12'}, 'lxc/redis:7': {'template': 'debian-12'}})
+        g = Guest(box, name, id=name)
+        same(sorted(['pod-namespaces', 'kubelet-mounts', 'resources']), sorted(box.state(name)['guest']['waived']))
+        box.call('kill', name, 'KILL').ok()
+        g.ends(137)
+        g.delete()
+
+
+def without_waivers_the_bundle_is_refused_and_nothing_is_made(box):
+    box.call('create', '--bundle', bundle(box), 'c').fails(1, 'process.noNewPrivileges', '"no-new-privileges" in proxmox.waive', 'and 1 more')
+    same([], box.server.requests('POST'))
+    box.call('state', 'c').fails(1, 'does not exist')
+
+
+def a_pods_own_container_stays_native(box):
+    def pause(config):
+        config['annotations'] = {'io.kubernetes.cri.container-type': 'sandbox', 'io.kubernetes.cri.image-name': 'lxc/pause'}
+    text = box.call('explain', '--bundle', bundle(box, edit=pause)).out
+    has(text, "backend native: a pod's sandbox is always native")
+
+
+# -- the process -----------------------------------------------------------------------------------------
+
+def open_files(pid):
+    """Without those of a connection to the server."""
+    links = [os.readlink('/proc/%d/fd/%s' % (pid, fd)) for fd in os.listdir('/proc/%d/fd' % pid)]
+    return sorted(l for l in links if not l.startswith(('socket:', '/memfd:stderr', 'anon_inode:[pidfd]')))
+
+
+def the_process_keeps_nothing_of_the_engines(box):
+    become_subreaper()
+    box.configure(waive=['no-new-privileges', 'resources'])
+    read, write_ = os.pipe()
+    pid_file = os.path.join(box.folder, 'pid')
+    done = subprocess.run([CTRCTL, *box.globals, '--log', os.path.join(box.folder, 'log'), 'create', '--bundle', bundle(box), '--pid-file',
+                           pid_file, 'c'], stdin=write_, stdout=write_, stderr=write_, pass_fds=[write_], timeout=60, check=False)
+    same(0, done.returncode, 'status')
+    os.close(write_)
+    same(b'', os.read(read, 100), 'the end of the pipe')
+    os.close(read)
+    with open(pid_file, encoding='ascii') as f:
+        pid = int(f.read())
+    own = ['/dev/null'] * 3 + [os.path.join(box.data, 'guests', 'c'), 'anon_inode:[signalfd]', 'anon_inode:inotify']
+    eventually(lambda: sorted(own) == open_files(pid), what='%s, and nothing else open: %s' % (own, open_files(pid)))
+    same('/', os.readlink('/proc/%d/cwd' % pid), 'folder')
+    same(pid, os.getsid(pid), 'session')
+    with open('/proc/%d/comm' % pid, encoding='ascii') as f:
+        same('ctrctl-guest', f.read().strip(), 'name')
+    with open('/proc/%d/limits' % pid, encoding='ascii') as f:
+        has(f.read(), 'Max core file size        0                    0')
+    box.call('delete', '--force', 'c').ok()
+    os.waitpid(pid, 0)
+
+
+def a_signal_to_the_process_shuts_the_guest_down(box):
+    for signo in (15, 2, 3, 1):
+        g = ctr(box, id='c%d' % signo)
+        g.is_seen_running()
+        g.signal(signo)
+        g.ends(0)
+        same(1, len([t for t in box.server.tasks('vzshutdown') if t['id'] == str(g.vmid)]))
+        g.delete()
+
+
+def a_second_signal_stops_it_at_once(box):
+    box.server.set(honours_shutdown=False)
+    g = ctr(box)
+    g.is_seen_running()
+    g.signal(15)
+    eventually(lambda: box.server.tasks('vzshutdown'))
+    g.signal(15)
+    g.ends(137)
+    g.delete()
+
+
+def before_start_a_signal_ends_the_process_alone(box):
+    g = ctr(box, start=False)
+    g.signal(15)
+    g.ends(128 + 15)
+    same([], box.server.tasks('vzshutdown'))
+    g.delete('--force')
+
+
+def a_kill_is_seen_by_the_process(box):
+    g = ctr(box)
+    box.call('kill', 'c', 'KILL').ok()
+    g.ends(137)
+    same('stopped', box.status('c'))
+    g.delete()
+
+
+def a_guest_that_ends_by_itself_leaves_an_unknown_status(box):
+    g = ctr(box)
+    g.is_seen_running()
+    box.server.control('state', vmid=g.vmid, running=False)
+    g.ends(255)
+    g.delete()
+
+
+def a_guest_that_ended_before_any_look_is_noticed(box):
+    g = ctr(box, start=False)
+    g.signal(signal.SIGSTOP)
+    box.call('start', 'c').ok()
+    box.server.control('state', vmid=g.vmid, running=False)
+    g.signal(signal.SIGCONT)
+    g.ends(255, seconds=30)
+    g.delete()
+
+
+def a_guest_that_was_never_started_doesnt_end_it(box):
+    g = ctr(box, start=False)
+    before = g.looks()
+    eventually(lambda: g.looks() > before + 3, what='a look at the guest')
+    assert g.runs()
+    box.call('start', 'c').ok()
+    box.call('kill', 'c', 'KILL').ok()
+    g.ends(137)
+    g.delete()
+
+
+def a_reboot_from_inside_doesnt_end_it(box):
+    g = ctr(box)
+    g.is_seen_running()
+    box.server.control('restart', vmid=g.vmid)
+    g.is_seen_running()
+    assert g.runs()
+    box.call('kill', 'c', 'KILL').ok()
+    g.ends(137)
+    g.delete()
+
+
+def a_backup_that_stops_it_for_a_while_doesnt_end_it(box):
+    g = ctr(box)
+    g.is_seen_running()
+    box.server.lock(g.vmid, 'backup')
+    box.server.control('state', vmid=g.vmid, running=False)
+    before = g.looks()
+    eventually(lambda: g.looks() > before + 3)
+    assert g.runs()
+    box.server.control('state', vmid=g.vmid, running=True)
+    box.server.lock(g.vmid, None)
+    box.call('kill', 'c', 'KILL').ok()
+    g.ends(137)
+    g.delete()
+
+
+def a_server_that_doesnt_answer_doesnt_end_it(box):
+    g = ctr(box)
+    g.is_seen_running()
+    box.server.fault('GET .*/status/current', 'status', code=595, empty=True, count=0)
+    before = len(box.server.requests('GET .*/status/current'))
+    eventually(lambda: len(box.server.requests('GET .*/status/current')) > before + 5)
+    assert g.runs()
+    box.server.clear_faults()
+    box.call('kill', 'c', 'KILL').ok()
+    g.ends(137, seconds=45)
+    g.delete()
+
+
+def a_migration_is_followed(box):
+    g = ctr(box)
+    g.is_seen_running()
+    box.server.migrate(g.vmid, 'pve2')
+    eventually(lambda: box.server.requests('GET /nodes/pve2/lxc/%d/status/current' % g.vmid))
+    assert g.runs()
+    box.call('kill', 'c', 'TERM').ok()
+    g.ends(0)
+    g.delete()
+
+
+def a_guest_that_was_removed_ends_it(box):
+    g = ctr(box)
+    g.is_seen_running()
+    box.server.remove(g.vmid)
+    g.ends(255)
+    g.delete('--force')
+
+
+def another_guest_of_that_number_isnt_taken_for_it(box):
+    g = ctr(box)
+    g.is_seen_running()
+    box.server.recreate_by_stranger(g.vmid, running=True)
+    g.ends(255, seconds=80)
+    box.call('delete', '--force', 'c')
+    assert box.server.guest(g.vmid)['running']
+
+
+# -- its own death ---------------------------------------------------------------------------------------
+
+def killed_it_leaves_the_guest_and_delete_removes_it(box):
+    g = ctr(box)
+    g.signal(9)
+    g.ends(-9)
+    assert box.server.guest(g.vmid)['running']
+    g.delete()
+
+
+def a_forced_delete_ends_it(box):
+    for start in (False, True):
+        g = ctr(box, start=start)
+        box.call('delete', '--force', 'c').ok()
+        g.ends(-9)
+        box.nothing_on_the_server()
+
+
+# -- terminals, foreground -------------------------------------------------------------------------------
+
+def a_terminal_stays_silent_until_the_end(box):
+    box.configure(waive=['no-new-privileges', 'resources', 'streams'])
+    path = os.path.join(box.folder, 'console')
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
+        door.bind(path)
+        door.listen(1)
+
+        def edit(config):
+            config['process']['terminal'] = True
+        g = Guest(box, edit=edit, options=('--console-socket', path))
+        conn, _ = door.accept()
+        fds = array.array('i')
+        _, ancillary, _, _ = conn.recvmsg(4096, socket.CMSG_SPACE(4))
+        fds.frombytes(ancillary[0][2][:4])
+        conn.close()
+    has(os.read(fds[0], 1000).decode(), 'pct console %d' % g.vmid)
+    same(([], [], []), select.select([fds[0]], [], [], 0.3), 'what is on the terminal')
+    g.is_seen_running()
+    box.call('kill', 'c', 'TERM').ok()
+    g.ends(0)
+    try:
+        same(b'', os.read(fds[0], 10))
+    except OSError as e:
+        same(5, e.errno, 'errno of a terminal that has ended')
+    os.close(fds[0])
+    g.delete()
+
+
+def run_waits_in_the_foreground(box):
+    box.configure(waive=['no-new-privileges', 'resources'])
+    with subprocess.Popen([CTRCTL, *box.globals, 'run', '--bundle', bundle(box), 'c'], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as run_:
+        eventually(lambda: box.server.tasks('vzstart') and box.server.tasks('vzstart')[0]['status'] == 'stopped')
+        same(None, run_.poll())
+        box.call('kill', 'c', 'TERM').ok()
+        out, err = run_.communicate(timeout=30)
+        same((0, b'', b''), (run_.returncode, out, err))
+    box.nothing_on_the_server()
+
+
+main(globals())
