@@ -261,7 +261,7 @@ static int attempt(struct subject *s, const struct act *act, const struct guest_
 		pve_send(s->pve, s->arena, act->method, path, act->form, &data, fault, err) < 0)
 		return -1;
 	if (pve_upid_of(data, s->arena, &upid, err) < 0) {
-		fault->reason = PVE_GARBLED;
+		fault->reason = PVE_AMBIGUOUS; /* it was taken, as it seems */
 		return -1;
 	}
 	if (act->no_wait)

@@ -143,6 +143,13 @@ static void hint(const struct call *c, struct err *err)
 {
 	char node[64], vmid[16];
 
+	/* For this one the server doesn't say what was missing. */
+	if (c->fault.reason == PVE_FORBIDDEN && c->ask.method == HTTPS_POST &&
+		str_ends(c->path, "/lxc") && !strchr(c->fault.text, '(')) {
+		err_hint(err,
+			"it lacks VM.Allocate on /vms/ID, on /vms, or on the pool that proxmox.pool names: see `ctrctl check proxmox`");
+		return;
+	}
 	pve_reason_hint(c->fault.reason, found(c->path, "/nodes/", node, sizeof(node)),
 		found(c->path, "/lxc/", vmid, sizeof(vmid)), c->fault.text, err);
 }

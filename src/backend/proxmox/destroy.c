@@ -92,7 +92,7 @@ static int send_delete(struct subject *s, const struct guest_look *look, uint64_
 		pve_send(s->pve, s->arena, HTTPS_DELETE, path, &form, &data, fault, err) < 0)
 		return -1;
 	if (pve_upid_of(data, s->arena, &upid, err) < 0) {
-		fault->reason = PVE_GARBLED;
+		fault->reason = PVE_AMBIGUOUS; /* it was taken, as it seems */
 		return -1;
 	}
 	return pve_task_wait(s->pve, &upid, now < end ? (unsigned)(end - now) : 1, fault, err);
