@@ -127,8 +127,8 @@ static int check_seccomp(struct wish_oci *o, struct err *err)
 
 static bool is_usual_profile(const char *name)
 {
-	static const char *const names[] = { "cri-containerd.apparmor.d", "crio-default",
-		"docker-default", "nerdctl-default", "ctrctl-default" };
+	static const char *const names[] = { "unconfined", "cri-containerd.apparmor.d",
+		"crio-default", "docker-default", "nerdctl-default", "ctrctl-default" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		if (str_eq(names[i], name))

@@ -264,8 +264,9 @@ static const struct wish_oci_row rows[] = {
 	{ "linux.namespaces[].path", WISH_WAIVED, WAIVE_POD_NAMESPACES,
 		"a guest has its own, it can't share a pod's", NULL },
 	{ "linux.namespaces[].type", WISH_REFUSED, 0,
-		"a guest can't have the host's, and no time namespace; its own `user` and "
-		"`cgroup` namespaces it has unasked",
+		"a guest can't have the host's mount, pid and ipc namespaces, and no time "
+		"namespace; the host's network, name, users and cgroups are no loss: it has its "
+		"own",
 		NULL },
 	{ "linux.netDevices.**", WISH_REFUSED, 0,
 		"this host's network devices can't be moved into a guest", net_devices },
@@ -359,7 +360,9 @@ static const struct wish_oci_row rows[] = {
 
 	{ "process", WISH_MET, 0, "without it the guest's own init runs", NULL },
 	{ "process.apparmorProfile", WISH_WAIVED, WAIVE_PROFILES,
-		"a guest has the server's AppArmor profile; an engine's default one is met", NULL },
+		"a guest has the server's AppArmor profile; an engine's default one and `unconfined` "
+		"are met",
+		NULL },
 	{ "process.args", WISH_MAPPED, 0,
 		"`entrypoint`; exactly `/sbin/init` is the guest's own init", NULL },
 	{ "process.args[]", WISH_MAPPED, 0, "the same", NULL },
@@ -371,8 +374,8 @@ static const struct wish_oci_row rows[] = {
 	{ "process.commandLine", WISH_MET, 0, "only for Windows", NULL },
 	{ "process.consoleSize.**", WISH_MET, 0, "nothing without a terminal", NULL },
 	{ "process.cwd", WISH_MAPPED, 0,
-		"the program is started by a shell that goes there; `/` is the image's own; for the "
-		"guest's own init the waiver working-dir",
+		"the program is started by a shell that goes there; `/` is the image's own; the "
+		"guest's own init needs the waiver working-dir, which lets all folders go",
 		NULL },
 	{ "process.env", WISH_MAPPED, 0,
 		"`env`, over the image's; but for what engines put there of themselves (PATH with "

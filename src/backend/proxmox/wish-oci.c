@@ -2,12 +2,12 @@
 /* A bundle's config.json, as containerd, CRI-O, Podman and people write it, as a wish. */
 #include "backend/proxmox/wish-oci.h"
 
+#include "backend/proxmox/encode.h"
+#include "backend/proxmox/options.h"
 #include "base/json.h"
 #include "base/path.h"
 
 #include <string.h>
-
-#define OPTION_PREFIX "org.ctrctl.proxmox/"
 
 enum { LABELS_MAX = 256 << 10 };
 
@@ -170,42 +170,6 @@ static int read_identity(struct wish_oci *o, const struct ctr_input *in, struct 
 	return unpack(o, "io.kubernetes.cri-o.Annotations", &who->annotations, err);
 }
 
-/* ---- options ---- */
-
-static bool is_allowed(const struct settings_proxmox *cfg, const char *key)
-{
-	for (size_t i = 0; i < cfg->n_annotations; i++) {
-		if (str_eq(cfg->annotations[i], key))
-			return true;
-	}
-	return false;
-}
-
-static int read_options(struct wish_oci *o, struct err *err)
-{
-	const struct ctr_map_str *all = &o->spec->annotations;
-	struct ctr_map_str *to = &o->wish->options;
-	const size_t prefix = strlen(OPTION_PREFIX);
-
-	to->items = arena_array(o->arena, all->n, sizeof(*to->items));
-	if (!to->items)
-		return err_nomem(err);
-	for (size_t i = 0; i < all->n; i++) {
-		const char *key = all->items[i].key;
-		char place[192];
-
-		if (!str_starts(key, OPTION_PREFIX))
-			continue;
-		snprintf(place, sizeof(place), "annotations[\"%s\"]", key);
-		if (is_allowed(o->cfg, key + prefix))
-			add_pair(to, key + prefix, all->items[i].value);
-		else
-			ctr_fault_add(o->faults, ERR_DENIED, place,
-				"proxmox.allowAnnotations doesn't name \"%s\"", key + prefix);
-	}
-	return 0;
-}
-
 /* ---- the program ---- */
 
 /* What an engine puts into every container's environment of itself. Passed on, it would replace
@@ -229,48 +193,69 @@ static bool is_engines_variable(const char *name, size_t n, const char *value)
 
 static int read_env(struct wish_oci *o, const struct oci_process *p, struct err *err)
 {
-	struct ctr_map_str *env = &o->wish->env;
-
-	env->items = arena_array(o->arena, p->n_env, sizeof(*env->items));
-	if (!env->items)
-		return err_nomem(err);
 	for (size_t i = 0; i < p->n_env; i++) {
 		const char *text = p->env[i], *eq = strchr(text, '=');
-		const char *name;
+		const char *name, *problem;
+		char place[64];
 
 		if (!eq || is_engines_variable(text, (size_t)(eq - text), eq + 1))
 			continue;
 		name = arena_strndup(o->arena, text, (size_t)(eq - text));
 		if (!name)
 			return err_nomem(err);
-		add_pair(env, name, eq + 1);
+		problem = pve_env_problem(name, eq + 1);
+		/* Its value is a secret. */
+		snprintf(place, sizeof(place), "process.env[%zu]", i);
+		if (problem)
+			ctr_fault_add(
+				o->faults, ERR_INVALID, place, "\"%.60s\": %s", name, problem);
+		else if (pve_map_set(&o->wish->env, name, eq + 1, o->arena, err) < 0)
+			return -1;
 	}
 	return 0;
+}
+
+static void read_args(struct wish_oci *o, const struct oci_process *p)
+{
+	for (size_t i = 0; i < p->n_args; i++) {
+		const char *problem = pve_arg_problem(p->args[i]);
+		char place[64];
+
+		snprintf(place, sizeof(place), "process.args[%zu]", i);
+		if (problem)
+			ctr_fault_add(o->faults, ERR_INVALID, place, "it %s", problem);
+	}
+	o->wish->argv = p->args;
+	o->wish->n_argv = p->n_args;
+}
+
+/* A guest's own init begins in "/", whatever is asked for. */
+static int read_cwd(struct wish_oci *o, const struct oci_process *p, struct err *err)
+{
+	const char *problem = p->cwd ? pve_arg_problem(p->cwd) : NULL;
+
+	if (!p->cwd || str_eq(p->cwd, "/"))
+		return 0;
+	if (!o->wish->n_argv || o->cfg->waive[WAIVE_WORKING_DIR]) {
+		wish_waive(o->wish, o->cfg, WAIVE_WORKING_DIR, o->faults, "process.cwd",
+			"a guest's own init begins in /");
+		return 0;
+	}
+	if (problem)
+		ctr_fault_add(o->faults, ERR_INVALID, "process.cwd", "it %s", problem);
+	o->wish->cwd = path_clean(o->arena, p->cwd);
+	return o->wish->cwd ? 0 : err_nomem(err);
 }
 
 static int read_process(struct wish_oci *o, struct err *err)
 {
 	const struct oci_process *p = o->spec->process;
-	struct guest_wish *w = o->wish;
-	bool own_init;
 
 	if (!p)
 		return 0;
-	own_init = p->n_args == 0 || (p->n_args == 1 && str_eq(p->args[0], "/sbin/init"));
-	if (!own_init) {
-		w->argv = p->args;
-		w->n_argv = p->n_args;
-	}
-	if (p->cwd && !str_eq(p->cwd, "/")) {
-		if (own_init)
-			wish_waive(w, o->cfg, WAIVE_WORKING_DIR, o->faults, "process.cwd",
-				"a guest's own init begins in /");
-		else
-			w->cwd = path_clean(o->arena, p->cwd);
-		if (!own_init && !w->cwd)
-			return err_nomem(err);
-	}
-	return read_env(o, p, err);
+	if (p->n_args > 1 || (p->n_args == 1 && !str_eq(p->args[0], "/sbin/init")))
+		read_args(o, p);
+	return read_cwd(o, p, err) < 0 ? -1 : read_env(o, p, err);
 }
 
 static int read_hostname(struct wish_oci *o, struct err *err)
@@ -311,19 +296,15 @@ static void read_resources(struct wish_oci *o)
 	}
 }
 
-/* What a container without such a namespace would see of its host. */
+/* What a container without such a namespace would see of its host. The host's network, and its name
+ * with it, are no loss: a guest has an address of its own. */
 static const struct {
 	enum oci_namespace_type type;
 	const char *what;
 } hosts[] = {
 	{ OCI_NS_MOUNT, "without a mount namespace it would see the host's files; a guest can't" },
 	{ OCI_NS_PID, "without a pid namespace it would see the host's processes; a guest can't" },
-	{ OCI_NS_NETWORK,
-		"without a network namespace it would have the host's network; a guest has its "
-		"own" },
 	{ OCI_NS_IPC, "without an ipc namespace it would share the host's; a guest has its own" },
-	{ OCI_NS_UTS,
-		"without a uts namespace it would have the host's name; a guest has its own" },
 };
 
 static void read_namespaces(struct wish_oci *o)
@@ -365,7 +346,8 @@ int wish_from_oci(const struct ctr_input *in, const struct settings_proxmox *cfg
 
 	*ret = (struct guest_wish){ 0 };
 	ret->readonly_rootfs = in->spec->root && in->spec->root->readonly;
-	if (read_identity(&o, in, err) < 0 || read_options(&o, err) < 0 ||
+	if (read_identity(&o, in, err) < 0 ||
+		options_read(ret, cfg, &in->spec->annotations, "annotations", a, faults, err) < 0 ||
 		read_process(&o, err) < 0 || read_hostname(&o, err) < 0)
 		return -1;
 	read_resources(&o);

@@ -175,7 +175,8 @@ Test(wish_oci, a_pod_passes_through_crio)
 	cr_assert_eq(r.wish.n_argv, 3);
 	cr_assert_str_eq(r.wish.argv[2], "yes");
 	cr_assert_str_eq(r.wish.cwd, "/data");
-	cr_assert_eq(r.wish.env.n, 2, "A twice: the last one wins when it is encoded");
+	cr_assert_eq(r.wish.env.n, 1, "A is given twice");
+	cr_assert_str_eq(r.wish.env.items[0].value, "2");
 	cr_assert_eq(r.wish.cpu_quota, 0, "-1 is no limit");
 }
 
@@ -246,8 +247,8 @@ static const struct example {
 		{ .namespaces = "{\"type\":\"mount\"},{\"type\":\"pid\"},{\"type\":\"network\","
 				"\"path\":\"/run/netns/x\"},{\"type\":\"uts\"},{\"type\":\"ipc\"}" } },
 	{ "linux.namespaces[].type", "linux.namespaces",
-		{ .namespaces = "{\"type\":\"mount\"},{\"type\":\"pid\"},{\"type\":\"uts\"},{"
-				"\"type\":\"ipc\"}" } },
+		{ .namespaces = "{\"type\":\"mount\"},{\"type\":\"network\"},{"
+				"\"type\":\"uts\"},{\"type\":\"ipc\"}" } },
 	{ "linux.netDevices.**", "linux.netDevices",
 		{ .linux_ = ",\"netDevices\":{\"eth9\":{}}" } },
 	{ "linux.personality.**", "linux.personality",
@@ -566,6 +567,53 @@ Test(wish_oci, a_folder_for_the_guests_own_init_needs_a_waiver)
 
 	cr_assert_eq(read_text(&r, text, sizeof(text) - 1), -1);
 	cr_assert_str_eq(r.faults.items[0].field, "process.cwd");
+}
+
+Test(wish_oci, a_waived_folder_is_left_out)
+{
+	_reading_ r = { 0 };
+
+	WAIVE(&r, WAIVE_POD_NAMESPACES, WAIVE_KUBELET_MOUNTS, WAIVE_RESOURCES, WAIVE_WORKING_DIR);
+	accepted(&r, read_file(&r, "crio"));
+	cr_assert_null(r.wish.cwd);
+	cr_assert(r.wish.waived[WAIVE_WORKING_DIR]);
+}
+
+Test(wish_oci, the_hosts_network_is_no_loss)
+{
+	_reading_ r = { 0 };
+
+	accepted(&r,
+		read_parts(&r,
+			&(struct parts){ .namespaces = "{\"type\":\"mount\"},{\"type\":\"pid\"},{"
+						       "\"type\":\"ipc\"}" }));
+}
+
+Test(wish_oci, no_other_name_of_a_namespace_is_forgotten)
+{
+	_reading_ r = { 0 };
+
+	cr_assert_eq(
+		read_parts(&r, &(struct parts){ .namespaces = NS ",{\"type\":\"time\"}" }), -1);
+	assert_faults(
+		&r, "linux.namespaces[5]: a guest has the node's clocks: no time namespace\n");
+}
+
+Test(wish_oci, words_and_variables_that_the_server_cant_hold_are_named_without_values)
+{
+	_reading_ r = { 0 };
+
+	cr_assert_eq(read_parts(&r, &(struct parts){ .args = "[\"sh\",\"a\\nb\"]",
+					    .process = ",\"env\":[\"GOOD=1\",\"BAD-NAME=geheim\","
+						       "\"V=ge\\nheim\"]" }),
+		-1);
+	cr_assert_eq(r.faults.total, 3);
+	cr_assert_str_eq(r.faults.items[0].field, "process.args[1]");
+	cr_assert_str_eq(r.faults.items[1].field, "process.env[1]");
+	cr_assert_str_eq(r.faults.items[2].field, "process.env[2]");
+	for (size_t i = 0; i < 3; i++)
+		cr_assert_null(
+			strstr(r.faults.items[i].text, "heim"), "%s", r.faults.items[i].text);
 }
 
 Test(wish_oci, labels_that_arent_an_object_of_texts_are_none)
