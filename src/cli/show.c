@@ -55,15 +55,17 @@ static void write_map(struct json_writer *w, const char *key, const struct ctr_m
 }
 
 /* What is kept of a container made from a request. */
-static int write_kept(struct json_writer *w, struct ctr_container *k, struct err *err)
+static int write_kept(
+	struct json_writer *w, struct ctr_container *k, enum ctr_status status, struct err *err)
 {
 	const struct ctr_cri_record *r = ctr_container_cri(k);
 	struct ctr_exit end;
-	int ended;
+	int ended = 0;
 
 	if (!r)
 		return 0;
-	ended = ctr_container_exit(k, &end, err);
+	if (status == CTR_STOPPED)
+		ended = ctr_container_exit(k, &end, err);
 	if (ended < 0)
 		return -1;
 	json_w_key(w, "cri");
@@ -142,7 +144,7 @@ int verb_state(struct cli *c, struct err *err)
 		return -1;
 	json_w_object(&w);
 	write_state(&w, ctr_container_record(k), status);
-	if (write_kept(&w, k, err) < 0)
+	if (write_kept(&w, k, status, err) < 0)
 		return -1;
 	json_w_object_end(&w);
 	str_add(&out, "\n");
