@@ -310,4 +310,104 @@ def the_secret_is_in_pages_that_are_not_dumped(box):
         client.end()
 
 
+# -- ctrctl as a whole -----------------------------------------------------------------------------------
+
+ENV_VALUE = 'a-value-of-a-variable-that-nobody-may-see'
+
+
+def a_life(box, box_log, section):
+    """One guest from explain to delete, with failures between, every word of it logged."""
+    box.configure(section)
+    calls = []
+
+    def call(*args, **more):
+        result = box.call('--debug', '--log', box_log, '--log-format', 'json', *args, **more)
+        calls.append(' '.join(args) + ':\n' + result.out + result.err)
+        return result
+    env = [{'key': 'PGPASSWORD', 'value': ENV_VALUE}]
+    path = write(box, box.guest_request(image='lxc/postgres-16', envs=env), 'request.json')
+    calls.append(box.call('explain', path).err)
+    call('check', 'proxmox')
+    for do, more in (('status', {'code': 500, 'text': 'some words'}), ('redirect', {'to': 'https://127.0.0.1:1/', 'code': 302}),
+                     ('status', {'code': 401, 'text': 'Authentication failed!', 'empty': True})):
+        box.server.fault('POST /nodes/pve1/lxc$', do, count=0, **more)
+        same(1, call('create', '--request', path).status, do)
+        box.server.clear_faults()
+    id = json.loads(call('create', '--request', path).ok().out)['containerId']
+    call('start', id).ok()
+    call('state', id).ok()
+    call('list').ok()
+    call('kill', id, 'KILL').ok()
+    eventually(lambda: box.status(id) == 'stopped')
+    files_of_it = list(files(box))
+    call('delete', id).ok()
+    call('delete', 'no-such-container')
+    return calls, files_of_it
+
+
+def no_secret_is_in_anything_that_ctrctl_writes(box):
+    wanted = secrets_of(box)
+    for name, section in (('token', box.server.settings()), ('password', box.server.as_root())):
+        log = os.path.join(box.folder, 'ctrctl-%s.log' % name)
+        calls, found = a_life(box, log, section)
+        with open(log, 'rb') as f:
+            text = f.read()
+        has(text.decode(), 'POST /nodes/pve1/lxc')
+        for where, data in [*found, *files(box), *((c.split('\n')[0], c.encode()) for c in calls)]:
+            not_in(data, wanted, where)
+            not_in(data, [b'PVE:root@pam:', b'CSRFPreventionToken: ', b'PVEAuthCookie'], where)
+        for where, data in [('log', text), *((c.split('\n')[0], c.encode()) for c in calls)]:
+            not_in(data, spellings(ENV_VALUE), where)
+
+
+def no_process_of_ctrctl_shows_a_secret(box):
+    wanted = secrets_of(box)
+    for section in (box.server.settings(), box.server.as_root()):
+        box.configure(section)
+        box.server.fault('GET /cluster/resources', 'delay', seconds=1)
+        child = subprocess.Popen([CTRCTL, *box.globals, 'check', 'proxmox'], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                 stderr=subprocess.STDOUT)
+        eventually(lambda: os.path.exists('/proc/%d/task/%d/children' % (child.pid, child.pid)) and open(
+            '/proc/%d/task/%d/children' % (child.pid, child.pid), encoding='ascii').read() or child.poll() is not None)
+        while child.poll() is None:
+            for where, data in processes():
+                not_in(data, wanted, where)
+        child.communicate()
+
+
+def ctrctl_says_what_is_wrong_with_the_tokens_file(box):
+    path = secret_file(box, box.server.token + '\n', mode=0o644)
+    box.configure(tokenFile=path)
+    result = box.try_guest().fails(1, path, '0644', 'hint: chmod 600 ' + path)
+    has_not(result.err.lower(), 'no such file')
+    box.configure(tokenFile=box.folder + '/none')
+    result = box.try_guest().fails(1, box.folder + '/none', 'the file is missing')
+    has_not(result.err.lower(), 'no such file')
+    same([], box.server.requests())
+
+
+def a_credential_comes_by_fd_through_all_of_a_life(box):
+    box.pod()
+    for more, secret in (({'tokenFile': None}, box.server.token), ({'tokenFile': None, 'user': 'root@pam'}, box.server.password)):
+        box.configure(credential='fd', **more)
+
+        def call(*args):
+            r, w = os.pipe()
+            os.write(w, (secret + '\n').encode())
+            os.close(w)
+            try:
+                return box.call('--credential-fd', str(r), *args, pass_fds=(r,)).ok().out
+            finally:
+                os.close(r)
+        path = write(box, box.guest_request(), 'request.json')
+        id = json.loads(call('create', '--request', path))['containerId']
+        call('start', id)
+        has(call('state', id), 'running')
+        call('kill', id, 'KILL')
+        eventually(lambda: '"stopped"' in call('state', id))
+        call('delete', id)
+        box.call('create', '--request', path).fails(1, '--credential-fd')
+    box.nothing_on_the_server()
+
+
 main(globals())
