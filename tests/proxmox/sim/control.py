@@ -164,6 +164,7 @@ OPS = {
     'make_many': make_many, 'migrate': migrate, 'remove': remove, 'recreate': recreate, 'edit': edit, 'lock': lock, 'state': state,
     'restart': restart, 'token': token, 'template': template, 'storage': storage, 'advance': advance,
     'make_qemu': lambda world, vmid, node='pve1': make_guest(world, vmid, node, 'qemu'),
+    'held': lambda world, id: world.users.tokens[id].privileges,  # pylint: disable=redefined-builtin
     'logins': lambda world: world.users.logins,
     'cancel_tasks': lambda world: [t.cancel('unexpected status') for t in world.tasks.values() if t.running],
 }

@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""How many requests a verb costs. Times are only shown: tools/bench.d/proxmox measures them."""
+
+from pve import *
+
+# program: ordinary
+POLLING = r'GET /nodes/[^/]+/tasks/UPID:[^/]+/status$'
+
+
+def requests_of(box, call):
+    """What call() asks for, without the polling of tasks."""
+    box.server.clear_requests()
+    begin = time.monotonic()
+    value = call()
+    took = time.monotonic() - begin
+    asked = ['%s %s' % (r['method'], r['path']) for r in box.server.requests() if not re.match(
+        POLLING, '%s %s' % (r['method'], r['path']))]
+    print('# %d requests, %.0f ms: %s' % (len(asked), took * 1000, '; '.join(asked)))
+    return value, asked
+
+
+def at_most(n, asked):
+    if len(asked) > n:
+        fail('%d requests instead of %d: %s' % (len(asked), n, asked))
+
+
+def a_template_costs_four_requests(box):
+    box.pod()
+    for request in {}, {'command': ['/bin/sleep', '1'], 'envs': [{'key': 'A', 'value': '1'}]}:
+        id, asked = requests_of(box, lambda: box.create_guest('c%d' % len(request), **request)) # pylint: disable=cell-var-from-loop
+        at_most(4 if not request else 7, asked)
+        same(1, len([a for a in asked if a.startswith('POST')]))
+
+
+def an_archive_costs_seven_requests(box):
+    box.pod()
+    _, asked = requests_of(box, lambda: box.create_guest(image='lxc/postgres-16', command=['/bin/mine', 'a b'],
+                                                         envs=[{'key': 'A', 'value': '1'}]))
+    at_most(7, asked)
+
+
+def a_ticket_costs_one_request_more(box):
+    box.configure(box.server.as_root())
+    box.pod()
+    _, asked = requests_of(box, box.create_guest)
+    at_most(5, asked)
+    same(1, asked.count('POST /access/ticket'))
+
+
+def start_stop_state_and_delete_cost_few_requests(box):
+    id = box.create_guest()
+    for verb, most in (('start', 4), ('state', 2), ('kill', 4), ('delete', 8)):
+        words = [verb, id, 'KILL'] if verb == 'kill' else [verb, '--force', id] if verb == 'delete' else [verb, id]
+        _, asked = requests_of(box, lambda: box.call(*words).ok()) # pylint: disable=cell-var-from-loop
+        at_most(most, asked)
+    same([], box.server.guests())
+
+
+def a_thousand(box):
+    """Guests on record: one is made, the others' records are copies of its own under their ids."""
+    id = box.create_guest()
+    vmid = box.vmid(id)
+    config = box.server.guest(vmid)['config']
+    folder = os.path.join(box.data, 'guests')
+    for i in range(1, 1000):
+        new_id, new_vmid = '%016x' % (0xabc0000000000000 + i) + id[16:], 250000 + i
+        shutil.copytree(os.path.join(folder, id), os.path.join(folder, new_id))
+        for name in os.listdir(os.path.join(folder, new_id)):
+            path = os.path.join(folder, new_id, name)
+            with open(path, encoding='utf-8') as f:
+                text = f.read()
+            with open(path, 'w', encoding='utf-8') as f:
+                f.write(text.replace(id, new_id).replace(str(vmid), str(new_vmid)))
+        box.server.control('make_guest', vmid=new_vmid, config={
+            'tags': config['tags'].replace(id[:16], new_id[:16]),
+            'description': config['description'].replace(id, new_id).replace(str(vmid), str(new_vmid))})
+    box.server.advance(11)
+    return id
+
+
+def the_list_of_a_thousand_guests_is_one_request(box):
+    id = a_thousand(box)
+    r, asked = requests_of(box, lambda: box.call('list', '--format', 'json').ok())
+    same(['GET /cluster/resources'], asked)
+    listed = json.loads(r.out)
+    same(1000, len(listed))
+    same([], [one for one in listed if one.get('stray')])
+    same({'created'}, {one['status'] for one in listed} - {'stopped'})
+    folder = os.path.join(box.data, 'guests')
+    for other in os.listdir(folder):
+        if other != id and not other.startswith('.'):
+            shutil.rmtree(os.path.join(folder, other))
+
+
+main(globals())
