@@ -57,40 +57,17 @@ def start_stop_state_and_delete_cost_few_requests(box):
     same([], box.server.guests())
 
 
-def a_thousand(box):
-    """Guests on record: one is made, the others' records are copies of its own under their ids."""
-    id = box.create_guest()
-    vmid = box.vmid(id)
-    config = box.server.guest(vmid)['config']
-    folder = os.path.join(box.data, 'guests')
-    for i in range(1, 1000):
-        new_id, new_vmid = '%016x' % (0xabc0000000000000 + i) + id[16:], 250000 + i
-        shutil.copytree(os.path.join(folder, id), os.path.join(folder, new_id))
-        for name in os.listdir(os.path.join(folder, new_id)):
-            path = os.path.join(folder, new_id, name)
-            with open(path, encoding='utf-8') as f:
-                text = f.read()
-            with open(path, 'w', encoding='utf-8') as f:
-                f.write(text.replace(id, new_id).replace(str(vmid), str(new_vmid)))
-        box.server.control('make_guest', vmid=new_vmid, config={
-            'tags': config['tags'].replace(id[:16], new_id[:16]),
-            'description': config['description'].replace(id, new_id).replace(str(vmid), str(new_vmid))})
-    box.server.advance(11)
-    return id
-
-
 def the_list_of_a_thousand_guests_is_one_request(box):
-    id = a_thousand(box)
+    id = box.create_guest()
+    copies = clone_guests(box, id, 1000)
+    box.server.advance(11)
     r, asked = requests_of(box, lambda: box.call('list', '--format', 'json').ok())
     same(['GET /cluster/resources'], asked)
     listed = json.loads(r.out)
     same(1000, len(listed))
     same([], [one for one in listed if one.get('stray')])
     same({'created'}, {one['status'] for one in listed} - {'stopped'})
-    folder = os.path.join(box.data, 'guests')
-    for other in os.listdir(folder):
-        if other != id and not other.startswith('.'):
-            shutil.rmtree(os.path.join(folder, other))
+    forget(box, copies)
 
 
 main(globals())

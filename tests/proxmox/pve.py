@@ -28,7 +28,7 @@ box.server, a Server:
                        keep_alive_requests, gzip, cert ("leaf" "other" "expired"), seed, nodes={'pve2': 'offline'},
                        memory_used={'pve1': bytes}, storages={'data': {'enabled': False, 'online':, 'free':}}
   .migrate(vmid, node) .remove(vmid) .recreate_by_stranger(vmid) .strip_tags(vmid) .edit_description(vmid, text) .edit(vmid, key=value)
-  .lock(vmid, kind, seconds=None) .make_qemu(vmid) .make_many(first, n, tags=, description=) .advance(seconds)
+  .reboot_node(node) .lock(vmid, kind, seconds=None) .make_qemu(vmid) .make_many(first, n, tags=, description=) .advance(seconds)
   .template(name, storage='local', node='pve1', oci=None, broken=False, remove=False) .revoke() .privileges({path: [...]})
   .fault(match, do, nth=1, count=1, **args)     count=0: always; probability=, seed=. `match` is a regex, searched for in
 
@@ -225,6 +225,9 @@ class Server:
     def make_many(self, first, n, **more):
         self.control('make_many', first=first, n=n, **more)
 
+    def reboot_node(self, node):
+        self.control('reboot_node', node=node)
+
     def advance(self, seconds):
         self.control('advance', seconds=seconds)
 
@@ -333,6 +336,35 @@ class PveBox(box_module.Box):
 
     def close(self):
         self.server.close()
+
+
+def clone_guests(box, id, n):
+    """Makes it n guests on record: the others' records are copies of its own under other ids. Returns these."""
+    vmid = box.vmid(id)
+    config = box.server.guest(vmid)['config']
+    folder = os.path.join(box.data, 'guests')
+    ids = []
+    for i in range(1, n):
+        new_id, new_vmid = '%016x' % (0xabc0000000000000 + i) + id[16:], 500000 + i
+
+        def renamed(text):
+            return text.replace(id, new_id).replace(id[:16], new_id[:16]).replace(str(vmid), str(new_vmid))  # pylint: disable=cell-var-from-loop
+        shutil.copytree(os.path.join(folder, id), os.path.join(folder, new_id))
+        for name in os.listdir(os.path.join(folder, new_id)):
+            path = os.path.join(folder, new_id, name)
+            with open(path, encoding='utf-8') as f:
+                text = f.read()
+            with open(path, 'w', encoding='utf-8') as f:
+                f.write(renamed(text))
+        box.server.control('make_guest', vmid=new_vmid, config={k: renamed(config[k]) for k in ('tags', 'description')})
+        ids.append(new_id)
+    return ids
+
+
+def forget(box, ids):
+    """Removes records without asking ctrctl."""
+    for id in ids:
+        shutil.rmtree(os.path.join(box.data, 'guests', id))
 
 
 def main(names):

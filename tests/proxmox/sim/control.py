@@ -149,6 +149,17 @@ def advance(world, seconds, wall_only=False):
         world.tick()
 
 
+def reboot_node(world, node='pve1'):
+    """Its tasks are cut off, and what they have half done stays; its guests have ended."""
+    for t in world.tasks.values():
+        if t.running and t.node == node:
+            t.steps.close()
+            t.finish('unexpected status')
+    for g in world.guests.values():
+        if g.node == node:
+            g.halt()
+
+
 def task_list(world):
     return [{**tasks.entry(t), 'user': t.user, 'status': 'running' if t.running else 'stopped', 'exit': t.exit, 'log': t.log}
             for t in world.tasks.values()]
@@ -162,7 +173,7 @@ OPS = {
     'guests': lambda world: [described(world, g) for g in world.guests.values()],
     'guest': lambda world, vmid: described(world, the(world, vmid)), 'tasks': task_list, 'make_guest': make_guest,
     'make_many': make_many, 'migrate': migrate, 'remove': remove, 'recreate': recreate, 'edit': edit, 'lock': lock, 'state': state,
-    'restart': restart, 'token': token, 'template': template, 'storage': storage, 'advance': advance,
+    'restart': restart, 'reboot_node': reboot_node, 'token': token, 'template': template, 'storage': storage, 'advance': advance,
     'make_qemu': lambda world, vmid, node='pve1': make_guest(world, vmid, node, 'qemu'),
     'held': lambda world, id: world.users.tokens[id].privileges,  # pylint: disable=redefined-builtin
     'logins': lambda world: world.users.logins,

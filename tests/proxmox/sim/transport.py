@@ -103,12 +103,6 @@ class Connection:
         if n and r.method in ('GET', 'DELETE'):
             raise Fault(501, "Unexpected content for method '%s'" % r.method)
         if n > BODY_MAX:
-            # Read all the same, else the answer may be lost with the connection.
-            left = min(n, 8 << 20) - len(self.buffer)
-            while left > 0:
-                self.buffer = b''
-                self.fill(2)
-                left -= len(self.buffer)
             raise Fault(501, 'for data too large')
         while len(self.buffer) < n:
             self.fill(10)
@@ -190,6 +184,17 @@ class Connection:
         self.sock.sendall(self.head_of(status, phrase, head, close) + body)
         return not close
 
+    def linger(self):
+        """What the other side still sends is read for a while, else it may lose the answer with the connection."""
+        end = time.monotonic() + 1
+        try:
+            while time.monotonic() < end:
+                self.buffer = b''
+                self.fill(0.3)
+        except (Gone, OSError):
+            pass
+        return False
+
     # -- one request --
 
     def serve_one(self):
@@ -205,7 +210,8 @@ class Connection:
             text = f.message.split('\n')[0]
             if f.status == 500 and f.message.endswith('\n'):
                 return self.send(*self.error_of(r, f), r)
-            return self.send(f.status, text, (text + '\n').encode(), False, r, close=True)
+            self.send(f.status, text, (text + '\n').encode(), False, r, close=True)
+            return self.linger()
         r.user = None
         with world.lock:
             world.tick()
