@@ -50,7 +50,7 @@ def a_ticket_costs_one_request_more(box):
 
 def start_stop_state_and_delete_cost_few_requests(box):
     id = box.create_guest()
-    for verb, most in (('start', 4), ('state', 2), ('kill', 4), ('delete', 8)):
+    for verb, most in (('start', 4), ('state', 2), ('kill', 6), ('delete', 8)):
         words = [verb, id, 'KILL'] if verb == 'kill' else [verb, '--force', id] if verb == 'delete' else [verb, id]
         _, asked = requests_of(box, lambda: box.call(*words).ok()) # pylint: disable=cell-var-from-loop
         at_most(most, asked)

@@ -47,20 +47,26 @@ def killed_by_the_server(box, argv):
                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=False).returncode
 
 
+def records(b):
+    folder = os.path.join(b.data, 'guests')
+    return [n for n in os.listdir(folder) if not n.startswith('.')] if os.path.isdir(folder) else []
+
+
 def remove_all(box, where):
-    """As a user would: list, and delete what it shows."""
-    listed = json.loads(box.call('list', '--format', 'json').ok().out)
-    for one in listed:
-        r = box.call('delete', '--force', *(['--backend', 'proxmox'] if one.get('stray') else []), one['id'])
+    """As a user would: list, and delete what it names. A folder that has no record yet is named by a warning."""
+    r = box.call('list', '--format', 'json').ok()
+    listed = {one['id']: one for one in json.loads(r.out)}
+    for id in records(box):
+        has(r.out + r.err, id)
+    for id in {*listed, *records(box)}:
+        r = box.call('delete', '--force', *(['--backend', 'proxmox'] if listed.get(id, {}).get('stray') else []), id)
         if r.status != 0:
             fail('delete after %s: %s' % (where, r.err))
-    return listed
 
 
 def nothing_is_left(box, where):
     same([], [(g['vmid'], g['config']) for g in box.server.guests()], 'guests after %s' % (where,))
-    folder = os.path.join(box.data, 'guests')
-    same([], [n for n in os.listdir(folder) if not n.startswith('.')] if os.path.isdir(folder) else [], 'records after %s' % (where,))
+    same([], records(box), 'records after %s' % (where,))
     same([], box.call('list', '-q').ok().out.split(), 'list after %s' % (where,))
 
 

@@ -70,12 +70,12 @@ def a_hundred_creates_at_once(box):
     same([], box.call('list', '-q').ok().out.split())
 
 
-def first_vmid(box):
+def first_vmid(b):
     """What a create would take first: the request's container is deleted again."""
-    id = box.create_guest()
-    vmid = box.vmid(id)
-    box.call('delete', '--force', id).ok()
-    box.server.clear_requests()
+    id = b.create_guest()
+    vmid = b.vmid(id)
+    b.call('delete', '--force', id).ok()
+    b.server.clear_requests()
     return vmid
 
 
@@ -118,7 +118,7 @@ def an_id_of_a_guest_that_may_not_be_seen_is_passed_over(box):
 
 def when_every_id_is_taken_the_walk_ends(box):
     box.server.fault('POST /nodes/pve./lxc$', 'control', op='make_qemu', args={'vmid': '$vmid'}, count=0)
-    box.try_guest().fails(1, 'already exists')
+    box.try_guest().fails(1, 'no VMID is free')
     posts = len(box.server.requests('POST /nodes/pve./lxc$'))
     if not 2 <= posts <= 40:
         fail('%d tries' % posts)
