@@ -201,11 +201,18 @@ static bool is_left_out(const struct ctr_map_str *net, const char *key)
 	       (str_eq(key, "gw6") && !is_fixed(ctr_map_get(net, "ip6")));
 }
 
-/* A program of one's own configures no network: then the node does it, from outside. A template's
- * init reads the files that the server writes for it. */
+/* An init configures the network and offers logins, a program of one's own doesn't. */
+static bool runs_init(const struct build *b)
+{
+	const struct guest_wish *w = b->w;
+
+	return !b->t->template.oci && (w->n_argv == 0 || w->args_only || str_eq(w->argv[0], INIT));
+}
+
+/* From outside, by the node. A template's init reads the files that the server writes for it. */
 static bool is_host_managed(const struct build *b)
 {
-	return (b->t->template.oci || b->w->n_argv) && !is_before(b->t, 9, 1);
+	return !runs_init(b) && !is_before(b->t, 9, 1);
 }
 
 static int add_net(struct build *b)
@@ -446,7 +453,7 @@ static int add_program(struct build *b)
 	if (n && set_program(argv, n, w->cwd, &env, b->a, b->form, b->err) < 0)
 		return -1;
 	/* Its console shows what the program writes, not a login. */
-	if (n && !str_eq(argv[0], INIT))
+	if (!runs_init(b))
 		pve_form_set(b->form, "cmode", "console", NULL);
 	return set_env(&env, b->a, b->form, b->err);
 }

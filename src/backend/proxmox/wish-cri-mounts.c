@@ -96,31 +96,37 @@ static int add_options(
 	return to->options ? 0 : err_nomem(err);
 }
 
+static const char *why_not(const struct wish_cri *c)
+{
+	return c->cfg->local_node
+		       ? "only root@pam with its password may give host paths to a guest, an API "
+			 "token may not"
+		       : "a host path is only there where the guest runs on this host's own node "
+			 "(proxmox.localNode)";
+}
+
 static int add_mount(struct wish_cri *c, size_t i, const struct cri_mount *m, struct err *err)
 {
 	const char *source = path_clean(c->arena, m->host_path ? m->host_path : "/");
 	const char *target = path_clean(c->arena, m->container_path ? m->container_path : "/");
 	const char *from = arena_printf(c->arena, "config.mounts[%zu]", i);
+	bool given;
 
 	if (!source || !target || !from)
 		return err_nomem(err);
 	if (!m->image && is_kubelets(source, target)) {
-		wish_cri_judge(c, "config.mounts.container_path", from, NULL);
+		/* One word for all of them: they come together. */
+		if (!c->kubelets++)
+			wish_cri_judge(c, "config.mounts.container_path", from, NULL);
 		return 0;
 	}
+	given = m->image || (c->cfg->local_node && settings_proxmox_is_root(c->cfg));
+	if (!given && wish_cri_judge(c, "config.mounts", from, why_not(c)))
+		return 0;
 	check_paths(c, i, source, target);
 	check_kind(c, i, m);
-	if (m->image)
+	if (!given || m->image)
 		return 0;
-	if (!c->cfg->local_node || !settings_proxmox_is_root(c->cfg)) {
-		wish_cri_judge(c, "config.mounts", from,
-			c->cfg->local_node
-				? "only root@pam with its password may give host paths to a guest, "
-				  "an API token may not"
-				: "a host path is only there where the guest runs on this host's "
-				  "own node (proxmox.localNode)");
-		return 0;
-	}
 	struct wish_mount *to = &c->wish->mounts[c->wish->n_mounts++];
 	*to = (struct wish_mount){
 		.source = source, .target = target, .readonly = m->readonly, .from = from

@@ -25,6 +25,7 @@ struct wish_cri {
 	struct arena *arena;
 	struct guest_wish *wish;
 	struct ctr_faults *faults;
+	unsigned kubelets; /* mounts of a kubelet's own that were seen */
 };
 
 /* The row's verdict on a field that asks for what isn't given: waived (1), or a fault (0). `place`
