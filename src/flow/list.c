@@ -110,25 +110,24 @@ static int add_guests(struct listing *l, const struct ctr_record *recs, const bo
 	return 0;
 }
 
-/* A server that doesn't answer costs the statuses, not the list. */
-static int survey(struct listing *l, const struct ctr_backend *b, const struct ctr_record *recs,
-	size_t n, struct ctr_survey *ret, struct err *err)
+/* A server that doesn't answer, or settings that are broken, cost the statuses, not the list. */
+static void survey(struct listing *l, const struct ctr_backend *b, const struct ctr_record *recs,
+	size_t n, struct ctr_survey *ret)
 {
 	struct ctr_context *context;
 	const struct settings *settings;
 	struct err why = ERR_INIT;
 
-	if (engine_settings(l->engine, &settings, err) < 0)
-		return -1;
-	/* Nothing on record and no server: nothing to ask for. */
-	if (n == 0 && !settings_has_remote(settings))
-		return 0;
-	if (engine_context(l->engine, b, &context, &why) == 0 &&
-		b->survey(context, recs, n, ret, &why) == 0)
-		return 0;
+	if (engine_settings(l->engine, &settings, &why) == 0) {
+		/* Nothing on record and no server: nothing to ask for. */
+		if (n == 0 && !settings_has_remote(settings))
+			return;
+		if (engine_context(l->engine, b, &context, &why) == 0 &&
+			b->survey(context, recs, n, ret, &why) == 0)
+			return;
+	}
 	*ret = (struct ctr_survey){ 0 };
 	complain(b->name, &why);
-	return 0;
 }
 
 static int find_guests(struct listing *l, struct err *err)
@@ -151,8 +150,7 @@ static int find_guests(struct listing *l, struct err *err)
 		return err_nomem(err);
 	for (size_t i = 0; i < n; i++)
 		loaded += (size_t)load_guest(l, ids[i], &recs[loaded], &making[loaded], err);
-	if (survey(l, b, recs, loaded, &seen, err) < 0)
-		return -1;
+	survey(l, b, recs, loaded, &seen);
 	return add_guests(l, recs, making, loaded, &seen, err);
 }
 

@@ -113,6 +113,10 @@ def broken_settings_stop_only_what_needs_them(box):
     path = settings(box, '{"routing": {"routs": []}}')
     made(box, by_containerd('busybox'), '--settings', path).fails(1, 'settings.json: routing: routs: unknown property')
     made(box, None, '--settings', path).ok()
+    box.create(id='seen').ok()
+    r = box.call('--settings', path, 'list', '-q').ok()
+    same('seen\n', r.out)
+    has(r.err, 'unknown property')
 
 
 def explain_shows_the_route(box):
