@@ -217,8 +217,8 @@ def each_privilege_that_is_missing_is_said_with_the_command(box):
             box.server.privileges({p: [x for x in all.split() if (p, x) != (path, one)] for p, all in wanted.items()})
             f = Found(box)
             state = 'warning' if (path, one) in harmless else 'MISSING'
-            f.one(state, 'privileges on %s ' % path, one + ' is missing',
-                  hint="pveum role modify ctrctl --append 1 --privs '%s' && pveum acl modify %s --tokens 'USER@REALM!TOKENID' --roles ctrctl"
+            f.one(state, 'privileges on %s: ' % path, one + ' is missing',
+                  hint="pveum role modify ctrctl --append 1 --privs '%s' && pveum acl modify %s --users USER@REALM --tokens 'USER@REALM!TOKENID' --roles ctrctl"
                   % (one, path))
             same(1 if state == 'MISSING' else 0, f.result.status)
 
@@ -238,7 +238,7 @@ def a_token_without_any_privilege_is_told_about_separation(box):
 def a_user_is_named_in_the_commands(box):
     password = box.server.secret('ops', box.server.password)
     box.configure(box.server.as_root(user='ops@pve', passwordFile=password, allowPrivileged=True))
-    missing(box, 'privileges on / ', 'Sys.Modify', hint='--users ops@pve')
+    missing(box, 'privileges on /: ', 'Sys.Modify', hint='--users ops@pve')
 
 
 def a_vlan_has_a_path_of_its_own(box):

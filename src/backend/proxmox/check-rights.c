@@ -167,14 +167,13 @@ static size_t missing_of(struct checkup *c, const struct right *right, const str
 
 static int check_right(struct checkup *c, const struct right *right, struct err *err)
 {
-	const char *what = arena_printf(c->arena, "privileges on %s", right->path), *hint;
+	static const char what[] = "privileges";
+	const char *hint;
 	const struct json *held, *also = NULL;
 	_str_ struct str lack = { 0 };
 	struct err why = ERR_INIT;
 	size_t n;
 
-	if (!what)
-		return err_nomem(err);
 	if (held_on(c, right->path, &held, &why) < 0 ||
 		(right->also && held_on(c, right->also, &also, &why) < 0)) {
 		check_failed(c, CTR_FOUND_WARNING, what, &why);
@@ -185,9 +184,11 @@ static int check_right(struct checkup *c, const struct right *right, struct err 
 		return -1;
 	if (!lack.n) {
 		if (n > 2)
-			check_say(c, CTR_FOUND_OK, what, NULL, "all %zu that are needed", n);
+			check_say(c, CTR_FOUND_OK, what, NULL, "on %s: all %zu that are needed",
+				right->path, n);
 		else
-			check_say(c, CTR_FOUND_OK, what, NULL, "%s", right->privileges);
+			check_say(c, CTR_FOUND_OK, what, NULL, "on %s: %s", right->path,
+				right->privileges);
 		return 0;
 	}
 	hint = arena_printf(c->arena,
@@ -196,7 +197,7 @@ static int check_right(struct checkup *c, const struct right *right, struct err 
 		lack.p, right->path, c->who);
 	if (!hint)
 		return err_nomem(err);
-	check_say(c, right->lack, what, hint, "%s %s missing: %s", lack.p,
+	check_say(c, right->lack, what, hint, "on %s: %s %s missing: %s", right->path, lack.p,
 		strchr(lack.p, ',') ? "are" : "is", right->why);
 	return 0;
 }

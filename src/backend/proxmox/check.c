@@ -232,7 +232,7 @@ static int check_quorum(struct checkup *c, struct err *err)
 
 	if (check_get(c, "/cluster/status", NULL, NULL, &rows, &why) < 0) {
 		check_say(c, CTR_FOUND_WARNING, "quorum",
-			"needs Sys.Audit on /: see \"privileges on /\"", "it can't be seen");
+			"needs Sys.Audit on /: see the privileges", "it can't be seen");
 		return 0;
 	}
 	json_for_each (row, rows) {
@@ -354,7 +354,7 @@ int proxmox_diagnose(struct ctr_context *context, const struct ctr_report *repor
 	c.cfg = c.pve->cfg;
 	c.root = settings_proxmox_is_root(c.cfg);
 	c.who = c.cfg->user ? arena_printf(a, "--users %s", c.cfg->user)
-			    : "--tokens 'USER@REALM!TOKENID'";
+			    : "--users USER@REALM --tokens 'USER@REALM!TOKENID'";
 	if (check_server(&c) != 0)
 		return 0;
 	check_login(&c);

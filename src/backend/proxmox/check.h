@@ -11,7 +11,8 @@ struct checkup {
 	const struct ctr_report *report;
 	struct arena *arena;
 	bool root;          /* logged in as root@pam, who may do everything */
-	const char *who;    /* for pveum: "--tokens 'USER@REALM!ID'" */
+	const char *who;    /* for pveum. A token needs its user's privileges too, and, if it is
+			       separated, its own */
 	const char **nodes; /* allowed and up */
 	size_t n_nodes;
 };
