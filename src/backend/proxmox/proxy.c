@@ -35,6 +35,7 @@ enum {
 	AWAKE_MS = 1000,      /* after a change in its folder */
 	AWAKE_LOOKS = 90,     /* so many: a start may take that long */
 	LOST_MS = 30000,      /* at most, while nobody answers */
+	URGENT_MS = 5000,     /* at most, while there is something to do */
 	LOOKS_TO_BELIEVE = 2, /* that it ended without us, or is gone: a reboot looks like an end */
 	LOOKS_PER_PROOF = 30, /* one in so many asks whose it is */
 };
@@ -249,7 +250,7 @@ static void wait_a_while(struct proxy *p)
 
 static unsigned next_wait(struct proxy *p, enum seen seen)
 {
-	if (seen == SEEN_NOTHING)
+	if (seen == SEEN_NOTHING && !p->awake)
 		return MIN(MAX(p->wait_ms, RUNNING_MS / 2) * 2, LOST_MS);
 	if (seen == SEEN_RUNNING || p->ended_looks || seen == SEEN_BUSY)
 		return RUNNING_MS;
@@ -273,7 +274,9 @@ static _noreturn_ void follow(struct proxy *p)
 		judge(p, seen);
 		if (seen == SEEN_RUNNING || (seen == SEEN_NOTHING && p->ran))
 			act(p);
-		p->wait_ms = p->asked > p->done ? AWAKE_MS : next_wait(p, seen);
+		p->wait_ms = next_wait(p, seen);
+		if (p->asked > p->done)
+			p->wait_ms = MIN(p->wait_ms, URGENT_MS);
 	}
 }
 

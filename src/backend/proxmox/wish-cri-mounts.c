@@ -12,34 +12,7 @@ enum { FIELD_MAX = 192 };
 	"the server can't hold a path with a comma, an equals sign or control characters in " \
 	"it"
 
-/* The server's property strings have no escapes. */
-static bool fits(const char *path)
-{
-	for (const char *p = path; *p; p++)
-		if (*p == ',' || *p == '=' || (unsigned char)*p < 0x20 || *p == 0x7f)
-			return false;
-	return true;
-}
-
 /* ---- mounts ---- */
-
-/* What a kubelet gives to every container, or to one that has a service account. */
-static bool is_kubelets(const char *source, const char *target)
-{
-	static const char *const files[] = { "/etc/hosts", "/etc/hostname", "/etc/resolv.conf",
-		"/dev/termination-log" };
-	static const char *const folders[] = { "/var/run/secrets/kubernetes.io",
-		"/run/secrets/kubernetes.io" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
-		if (str_eq(target, files[i]))
-			return true;
-	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
-		if (path_is_under(target, folders[i]))
-			return true;
-	/* The termination log, wherever the pod wants it. */
-	return str_starts(source, "/var/lib/kubelet/pods/") && strstr(source, "/containers/");
-}
 
 static void check_paths(struct wish_cri *c, size_t i, const char *source, const char *target)
 {
@@ -47,10 +20,10 @@ static void check_paths(struct wish_cri *c, size_t i, const char *source, const 
 	char place[FIELD_MAX];
 
 	snprintf(place, sizeof(place), "config.mounts[%zu].host_path", i);
-	if (!fits(source))
+	if (!wish_path_fits(source))
 		ctr_fault_add(c->faults, ERR_INVALID, place, TEXT_RULE);
 	snprintf(place, sizeof(place), "config.mounts[%zu].container_path", i);
-	if (!fits(target))
+	if (!wish_path_fits(target))
 		ctr_fault_add(c->faults, ERR_INVALID, place, TEXT_RULE);
 	for (size_t k = 0; k < ARRAY_SIZE(own); k++)
 		if (path_is_under(target, own[k]))
@@ -114,7 +87,7 @@ static int add_mount(struct wish_cri *c, size_t i, const struct cri_mount *m, st
 
 	if (!source || !target || !from)
 		return err_nomem(err);
-	if (!m->image && is_kubelets(source, target)) {
+	if (!m->image && wish_is_usual_bind(source, target)) {
 		/* One word for all of them: they come together. */
 		if (!c->kubelets++)
 			wish_cri_judge(c, "config.mounts.container_path", from, NULL);
@@ -155,7 +128,7 @@ static void check_device(
 	char place[FIELD_MAX];
 
 	snprintf(place, sizeof(place), "config.devices[%zu].host_path", i);
-	if (!fits(host))
+	if (!wish_path_fits(host))
 		ctr_fault_add(c->faults, ERR_INVALID, place, TEXT_RULE);
 	snprintf(place, sizeof(place), "config.devices[%zu].container_path", i);
 	if (!str_eq(host, own))

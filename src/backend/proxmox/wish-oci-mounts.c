@@ -35,26 +35,6 @@ static bool is_usual_mount(const struct oci_mount *m, const char *target)
 	return false;
 }
 
-/* What engines and the kubelet bind into every container. */
-static bool is_engines_bind(const char *target, const char *source)
-{
-	static const char *const files[] = { "/etc/hosts", "/etc/hostname", "/etc/resolv.conf",
-		"/run/.containerenv", "/dev/termination-log" };
-	static const char *const folders[] = { "/var/run/secrets/kubernetes.io",
-		"/run/secrets/kubernetes.io" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		if (str_eq(target, files[i]))
-			return true;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
-		if (path_is_under(target, folders[i]))
-			return true;
-	}
-	/* The termination log, wherever it is in the container. */
-	return str_starts(source, "/var/lib/kubelet/pods/") && strstr(source, "/containers/");
-}
-
 /* ---- a bind mount's options ---- */
 
 enum meaning { SILENT, READONLY, WRITABLE, PASSED };
@@ -109,16 +89,6 @@ static int read_options(struct wish_oci *o, const struct oci_mount *m, size_t at
 
 /* ---- bind mounts ---- */
 
-/* What the server's own text form can't hold: it has no escapes. */
-static bool is_writable_path(const char *path)
-{
-	for (const char *p = path; *p; p++) {
-		if ((unsigned char)*p < 0x20 || *p == 0x7f || *p == ',' || *p == '=')
-			return false;
-	}
-	return true;
-}
-
 /* Not given, whatever the source is. */
 static bool is_waived_bind(
 	struct wish_oci *o, const char *source, const char *target, const char *place)
@@ -133,7 +103,7 @@ static bool is_waived_bind(
 			"a guest has its own /dev/shm, it can't share a pod's");
 		return true;
 	}
-	if (is_engines_bind(target, source)) {
+	if (wish_is_usual_bind(source, target)) {
 		wish_oci_judge(o, "mounts[].destination", place, NULL);
 		return true;
 	}
@@ -171,7 +141,7 @@ static int read_bind(struct wish_oci *o, const struct oci_mount *m, size_t at, c
 		path_is_under(target, "/dev") || str_eq(target, "/"))
 		ctr_fault_add(o->faults, ERR_UNSUPPORTED, place,
 			"nothing can be mounted on a guest's %s", target);
-	if (!is_writable_path(source) || !is_writable_path(target))
+	if (!wish_path_fits(source) || !wish_path_fits(target))
 		ctr_fault_add(o->faults, ERR_INVALID, place,
 			"the server can't hold a path with a comma, an equals sign or control "
 			"characters");

@@ -3,6 +3,7 @@
 #include "backend/proxmox/wish.h"
 
 #include "backend/proxmox/proxmox.h"
+#include "base/path.h"
 
 #include <string.h>
 
@@ -35,6 +36,34 @@ int wish_waive(struct guest_wish *w, const struct settings_proxmox *cfg,
 	ctr_fault_add(faults, ERR_UNSUPPORTED, field, "%s; \"%s\" in proxmox.waive would let it go",
 		what, settings_waiver_name(waiver));
 	return 0;
+}
+
+bool wish_is_usual_bind(const char *source, const char *target)
+{
+	static const char *const files[] = { "/etc/hosts", "/etc/hostname", "/etc/resolv.conf",
+		"/run/.containerenv", "/dev/termination-log" };
+	static const char *const folders[] = { "/var/run/secrets/kubernetes.io",
+		"/run/secrets/kubernetes.io" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		if (str_eq(target, files[i]))
+			return true;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+		if (path_is_under(target, folders[i]))
+			return true;
+	}
+	/* The termination log, wherever the pod wants it. */
+	return str_starts(source, "/var/lib/kubelet/pods/") && strstr(source, "/containers/");
+}
+
+bool wish_path_fits(const char *path)
+{
+	for (const char *p = path; *p; p++) {
+		if (*p == ',' || *p == '=' || (unsigned char)*p < 0x20 || *p == 0x7f)
+			return false;
+	}
+	return true;
 }
 
 enum { LABEL_MAX = 63, NAME_MAX_ = 253 };

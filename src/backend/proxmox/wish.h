@@ -88,6 +88,11 @@ int wish_from_oci(const struct ctr_input *, const struct settings_proxmox *, str
 int wish_waive(struct guest_wish *, const struct settings_proxmox *, enum settings_waiver,
 	struct ctr_faults *, const char *field, const char *what);
 
+/* Is it one of those that a kubelet, or an engine of itself, binds into every container? */
+bool wish_is_usual_bind(const char *source, const char *target);
+/* The server's property strings have no escapes: no comma, equals sign, control byte. */
+bool wish_path_fits(const char *path);
+
 /* A host name that the API takes: [A-Za-z0-9-], labels of at most 63; `id` decides when nothing is
  * left. In the arena, NULL when memory is out. */
 const char *wish_hostname(const char *wanted, const char *id, struct arena *) _must_check_;
