@@ -141,6 +141,7 @@ class Tls:
         self.fingerprint = fingerprint_of(self.folder, cert)
         self.context = None if plain else context(self.folder, cert, version)
         self.stall = stall
+        self.hang_up = None     # 'close', 'reset': before TLS
         self.requests, self.bytes, self.connections = [], b'', 0
         self.stop = threading.Event()
         self.socket = socket.create_server(('127.0.0.1', 0))
@@ -169,6 +170,11 @@ class Tls:
         try:
             if self.stall:
                 self.stop.wait(60)
+                return
+            if self.hang_up:
+                raw.recv(1)
+                if self.hang_up == 'reset':
+                    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
                 return
             if self.context:
                 tls = self.context.wrap_socket(raw, server_side=True)

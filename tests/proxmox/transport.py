@@ -406,6 +406,32 @@ def a_port_that_is_closed_is_not_reached(box):
     became('unreached', one(box, server, 'POST /x a=b'), timedOut=False)
     reply = became('unreached', one(box, server, 'GET /x', origin='https://name.invalid:8006'))
     has(reply['reason'], 'name.invalid')
+    for host in ('127.0.0.77', '[::1]'):
+        has(became('unreached', one(box, server, 'GET /x', origin='https://' + host))['reason'], ' 8006 ')
+
+
+def a_connection_that_ends_before_tls_stands_is_not_reached(box):
+    for how in ('close', 'reset'):
+        with Tls(box) as server:
+            server.hang_up = how
+            became('unreached', one(box, server, 'POST /x a=b'), timedOut=False)
+            same(1, server.connections, how)
+
+
+def a_name_that_nobody_resolves_is_waited_for_no_longer_than_a_connection(box):
+    sink = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    address = '127.%d.%d.%d' % (77, *os.urandom(2))
+    sink.bind((address, 53))
+    conf = secret_file(box, 'nameserver %s\noptions timeout:30\n' % address, 'resolv.conf', 0o644)
+    os.chmod(box.folder, 0o711)
+    command = ('unshare', '-m', 'sh', '-c', 'mount --bind %s /etc/resolv.conf && exec "$@"' % conf, 'sh')
+    with Tls(box) as server:
+        began = time.monotonic()
+        became('unreached', one(box, server, 'GET /x', origin='https://pve1.example:8006', command=command,
+                                options=('--connect', '1')), timedOut=True)
+        if time.monotonic() - began > 15:
+            fail('it waited longer')
+    sink.close()
 
 
 def a_server_that_drips_is_given_up(box):
@@ -533,6 +559,19 @@ def the_program_runs_as_nobody_with_nothing_but_its_fds(box):
         same(['/dev/null', '/dev/null'], [fds['0'], fds['1']])
         same([], [n for n, v in fds.items() if v.startswith('/') and n not in '012'], 'files: the credential is closed, too')
         client.end()
+
+
+def where_memfds_cannot_be_executed_it_runs_all_the_same(box):
+    if not os.path.exists('/proc/sys/vm/memfd_noexec'):
+        skip('the kernel has no vm.memfd_noexec')
+    strict = 'echo 2 >/proc/sys/vm/memfd_noexec && exec "$@"'
+    with Tls(box) as server:
+        r, w = os.pipe()
+        os.write(w, TOKEN.encode())
+        os.close(w)
+        became('answered', one(box, server, 'GET /x', token=False, options=('--credential-fd', str(r)), pass_fds=(r,),
+                               command=('unshare', '-p', '-f', '--kill-child', '--mount-proc', 'sh', '-c', strict, 'sh')))
+        os.close(r)
 
 
 def a_missing_library_is_named(box):

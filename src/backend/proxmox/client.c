@@ -95,13 +95,21 @@ static int wait_for(int fd, short events, uint64_t deadline)
 	}
 }
 
+/* For data: where programs in memfds are refused (vm.memfd_noexec), these aren't. */
+static int plain_memfd(const char *name)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+
+	return fd < 0 && errno == EINVAL ? memfd_create(name, MFD_CLOEXEC) : fd; /* before 6.3 */
+}
+
 /* ---- the credential ---- */
 
 /* What is in the pipe, for as often as the program is started; none of it is read here. */
 static int keep_pipe(struct pve_client *c, struct err *err)
 {
 	uint64_t deadline = now_ms() + PIPE_MS;
-	_close_ int fd = memfd_create("credential", MFD_CLOEXEC);
+	_close_ int fd = plain_memfd("credential");
 	size_t n = 0;
 
 	if (fd < 0)
@@ -308,8 +316,9 @@ static int end_program(struct pve_client *c, bool kill_it)
 	return status;
 }
 
-/* The loader's line is "PROGRAM: error while loading shared libraries: NAME: ...". */
-static int library_missing(struct pve_client *c, struct err *err)
+/* The loader's line is "PROGRAM: error while loading shared libraries: NAME: ...". 1: it is this.
+ */
+static int library_missing(struct pve_client *c, int status, struct err *err)
 {
 	static const char mark[] = "shared libraries: ";
 	char line[512] = "", *name, *end;
@@ -317,24 +326,26 @@ static int library_missing(struct pve_client *c, struct err *err)
 	if (pread(c->stderr_fd, line, sizeof(line) - 1, 0) < 0)
 		line[0] = 0;
 	name = strstr(line, mark);
+	if (!name && status != EXIT_LOADER)
+		return 0;
 	end = name ? strchr(name += sizeof(mark) - 1, ':') : NULL;
 	if (end)
 		*end = 0;
 	err_set(err, ERR_UNSUPPORTED, "ctrctl-https",
 		"it needs libcurl4 and libssl3, and %s can't be loaded",
 		end ? name : "one of them");
-	return err_hint(err, "apt-get install libcurl4 libssl3");
+	err_hint(err, "apt-get install libcurl4 libssl3");
+	return 1;
 }
 
-/* The program has closed its socket: says why. -1 if it never ran; 0 if it did, with *ret_status.
+/* The program has closed its socket. -1 if that is because it never ran, with the reason; else 0.
  */
-static int has_ended(struct pve_client *c, int *ret_status, struct err *err)
+static int has_ended(struct pve_client *c, struct err *err)
 {
 	int os = 0, status = end_program(c, true);
 
-	*ret_status = status;
-	if (status == EXIT_LOADER)
-		return library_missing(c, err);
+	if (library_missing(c, status, err))
+		return -1;
 	if (status == EXIT_EXEC && pread(c->stderr_fd, &os, sizeof(os), 0) == sizeof(os))
 		return err_sys(err, os, "execveat", "ctrctl-https");
 	return 0;
@@ -407,7 +418,7 @@ static int start_program(struct pve_client *c, struct err *err)
 	if ((exec_fd = memfile_make("ctrctl-https", &image, 1, err)) < 0)
 		return -1;
 	c->stderr_fd = fd_close(c->stderr_fd);
-	c->stderr_fd = memfd_create("stderr", MFD_CLOEXEC);
+	c->stderr_fd = plain_memfd("stderr");
 	if (c->stderr_fd < 0)
 		return err_sys(err, errno, "memfd_create", "stderr");
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
@@ -528,9 +539,7 @@ static void lost(struct pve_answer *ret, const char *reason, bool timed_out)
 /* The program died over the ask: of no consequence if it never ran or hadn't got the whole. */
 static int died(struct pve_client *c, bool asked, struct pve_answer *ret, struct err *err)
 {
-	int status;
-
-	if (has_ended(c, &status, err) < 0)
+	if (has_ended(c, err) < 0)
 		return -1;
 	if (!asked)
 		return err_set(err, ERR_UNAVAILABLE, "ctrctl-https",
