@@ -117,6 +117,19 @@ def the_node_with_more_free_memory_is_taken(box):
     same('pve2', one_guest(box, id)['node'])
 
 
+def a_node_that_has_the_template_is_taken_before_one_that_hasnt(box):
+    for name in 'debian-12-standard_12.7-1_amd64.tar.zst', 'debian-12-standard_12.12-1_amd64.tar.zst':
+        box.server.template(name, node='pve2', remove=True)
+    box.server.set(memory_used={'pve1': 60 << 30, 'pve2': 1 << 30})
+    id = box.create_guest()
+    same('pve1', one_guest(box, id)['node'])
+
+
+def a_template_that_no_node_has_is_said(box):
+    box.try_guest(image='lxc/nosuch-1').fails(1, 'nosuch-1')
+    nothing_left(box)
+
+
 def only_allowed_nodes_are_taken(box):
     box.server.set(memory_used={'pve1': 60 << 30, 'pve2': 1 << 30})
     box.configure(nodes=['pve1'])
