@@ -197,6 +197,7 @@ def a_number_whose_lock_is_held_is_passed_over(box):
 
 def lost(box, number_of_posts, **fault):
     """A POST whose answer doesn't come: one guest all the same."""
+    box.server.clear_requests()
     box.server.fault(POST, **fault)
     id = box.create_guest()
     one_guest(box, id)
@@ -269,6 +270,26 @@ def answers_that_are_lost_for_good_end_in_an_error(box):
     box.server.fault(POST, 'status', code=596, text='Connection timed out', count=0)
     box.try_guest().fails(1, '596', 'guest 2')
     same(3, len(posts(box)), 'POSTs')
+    nothing_left(box)
+
+
+def an_unknown_failure_leaves_nothing_whatever_was_done(box):
+    for performed in False, True:
+        box.server.fault(POST, 'status', code=500, text='the moon is full', perform=performed)
+        box.try_guest().fails(1, 'the moon is full')
+        nothing_left(box)
+
+
+def rights_that_come_by_a_pool_are_enough(box):
+    """They end with the guest: what is gone can't be asked for any more."""
+    rights = ['VM.Allocate', 'VM.Audit', 'VM.PowerMgmt', 'VM.Config.CPU', 'VM.Config.Disk', 'VM.Config.Memory', 'VM.Config.Network',
+              'VM.Config.Options', 'Pool.Audit']
+    box.server.privileges({'/pool/ctrctl': rights, '/storage': ['Datastore.AllocateSpace', 'Datastore.Audit'], '/sdn': ['SDN.Use']})
+    box.configure(pool='ctrctl')
+    lost(box, 1, do='drop')
+    lost(box, 2, do='close')
+    box.server.fault('TASK vzcreate', 'fail_first', text='no')
+    box.try_guest().fails(1, 'no')
     nothing_left(box)
 
 

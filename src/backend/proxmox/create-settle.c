@@ -70,8 +70,9 @@ static int wait_for_task(struct looking *l, bool *ret_ended, struct err *err)
 	return 1;
 }
 
-/* Locked while it is made. 0: look again; 1: *ret; -1. */
-static int locked(struct looking *l, enum settled *ret, struct err *err)
+/* Locked while it is made, or not to be seen (*hidden says why). 0: look again; 1: *ret; -1. */
+static int unfinished(
+	struct looking *l, const struct err *hidden, enum settled *ret, struct err *err)
 {
 	bool ended;
 	int r = wait_for_task(l, &ended, err);
@@ -87,6 +88,10 @@ static int locked(struct looking *l, enum settled *ret, struct err *err)
 		return 0;
 	}
 	/* A task of ours can be seen by us: without any it is somebody else's. */
+	if (hidden && (ended || l->g->upid)) {
+		*err = *hidden;
+		return -1;
+	}
 	if (ended || l->g->upid)
 		return stale(l->g, err);
 	*ret = SETTLED_THEIRS;
@@ -97,16 +102,19 @@ static int locked(struct looking *l, enum settled *ret, struct err *err)
 static int look(struct looking *l, const char *node, enum settled *ret, struct err *err)
 {
 	_arena_ struct arena *a = arena_new();
-	struct guest_owned o;
+	struct err hidden = ERR_INIT;
+	struct guest_owned o = { 0 };
 	bool ended;
 	int r;
 
 	if (!a)
 		return err_nomem(err);
-	if (guest_owner(l->pve, l->g, node, a, &o, err) < 0)
-		return -1;
+	if (guest_owner(l->pve, l->g, node, a, &o, &hidden) < 0) {
+		*err = hidden;
+		return o.hidden ? unfinished(l, &hidden, ret, err) : -1;
+	}
 	if (str_eq(o.lock, "create"))
-		return locked(l, ret, err);
+		return unfinished(l, NULL, ret, err);
 	if (o.by == GUEST_ABSENT) {
 		*ret = SETTLED_NONE;
 		r = wait_for_task(l, &ended, err);

@@ -227,6 +227,18 @@ static int post(struct making *m, struct pve_upid *ret, struct pve_fault *fault,
 	return -1;
 }
 
+/* A failure that isn't known: did it stop before it began? */
+static bool is_unclear(struct making *m, const struct pve_fault *fault)
+{
+	struct err ignored = ERR_INIT;
+	struct guest_owned o;
+
+	if (fault->reason != PVE_OTHER || fault->status < 500)
+		return false;
+	return guest_owner(m->pve, &m->guest, m->guest.node, m->a, &o, &ignored) < 0 ||
+	       o.by != GUEST_ABSENT;
+}
+
 /* One VMID, to its end. */
 static int try_vmid(struct making *m, enum outcome *ret, struct err *err)
 {
@@ -256,7 +268,7 @@ static int try_vmid(struct making *m, enum outcome *ret, struct err *err)
 		lost |= fault.reason == PVE_AMBIGUOUS || fault.reason == PVE_GARBLED;
 		*ret = NEXT_VMID;
 		if (!lost)
-			return taken ? 0 : refused(m);
+			return taken ? 0 : is_unclear(m, &fault) ? -1 : refused(m);
 		if (!taken && fault.reason != PVE_AMBIGUOUS && fault.reason != PVE_GARBLED)
 			return -1;
 		if (reconcile(m, &why, ret, err) < 0)

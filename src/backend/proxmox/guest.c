@@ -148,13 +148,14 @@ static int is_free(struct pve *pve, unsigned vmid, struct arena *a, struct err *
 	return fault.status == 400 || fault.reason == PVE_ID_TAKEN ? 0 : -1;
 }
 
-/* 1, 0 it isn't on this node, -1 */
+/* 1, 0 it isn't on this node, -1; *ret_hidden: it is there, but isn't shown to us. */
 static int ask(struct pve *pve, unsigned vmid, const char *path, struct arena *a,
-	const struct json **ret, struct err *err)
+	const struct json **ret, bool *ret_hidden, struct err *err)
 {
 	struct pve_fault fault = { 0 };
 	struct err why = ERR_INIT, ignored = ERR_INIT;
 
+	*ret_hidden = false;
 	if (!path)
 		return err_nomem(err);
 	if (pve_get(pve, a, path, NULL, ret, &fault, &why) == 0) {
@@ -164,24 +165,35 @@ static int ask(struct pve *pve, unsigned vmid, const char *path, struct arena *a
 	}
 	if (fault.reason == PVE_GONE)
 		return 0;
-	if (fault.reason == PVE_FORBIDDEN && is_free(pve, vmid, a, &ignored) == 1)
-		return 0;
+	if (fault.reason == PVE_FORBIDDEN) {
+		const int r = is_free(pve, vmid, a, &ignored);
+
+		if (r == 1)
+			return 0;
+		*ret_hidden = r == 0;
+	}
 	*err = why;
 	return -1;
+}
+
+static int ask_current(struct pve *pve, unsigned vmid, const char *node, struct arena *a,
+	const struct json **ret, struct err *err)
+{
+	bool hidden;
+
+	return ask(pve, vmid, path_of(a, vmid, node, "status", "current"), a, ret, &hidden, err);
 }
 
 int guest_look(struct pve *pve, const struct guest *g, struct arena *a, struct guest_look *ret,
 	struct err *err)
 {
 	struct guest_look l = { .node = g->node };
-	int r = ask(
-		pve, g->vmid, path_of(a, g->vmid, l.node, "status", "current"), a, &l.current, err);
+	int r = ask_current(pve, g->vmid, l.node, a, &l.current, err);
 
 	if (r == 0) { /* gone, or moved */
 		r = guest_where(pve, g->vmid, a, &l.node, err);
 		if (r == 1)
-			r = ask(pve, g->vmid, path_of(a, g->vmid, l.node, "status", "current"), a,
-				&l.current, err);
+			r = ask_current(pve, g->vmid, l.node, a, &l.current, err);
 	}
 	if (r < 0)
 		return -1;
@@ -234,10 +246,14 @@ int guest_owner(struct pve *pve, const struct guest *g, const char *node, struct
 	struct guest_owned *ret, struct err *err)
 {
 	struct guest_owned o = { 0 };
-	int r = ask(pve, g->vmid, path_of(a, g->vmid, node, "config", NULL), a, &o.config, err);
+	bool hidden;
+	int r = ask(pve, g->vmid, path_of(a, g->vmid, node, "config", NULL), a, &o.config, &hidden,
+		err);
 
-	if (r < 0)
+	if (r < 0) {
+		ret->hidden = hidden;
 		return -1;
+	}
 	if (r == 1) {
 		const char *description = pve_text(o.config, "description");
 

@@ -83,6 +83,8 @@ struct guest_owned {
 		GUEST_UNMARKED /* no line of ctrctl's: a stranger's, or one that is being made */
 	} by;
 	bool described;          /* it has some description */
+	bool hidden;             /* set when it failed because we may not see it: a stranger's, or
+				    one that is being made, for rights by a pool come at the end */
 	const char *lock;        /* or NULL */
 	struct pve_identity who; /* OURS, THEIRS */
 	const struct json *config;

@@ -105,9 +105,12 @@ class Users:
     def held(self, user, path):
         """What the nearest entry above a path gives."""
         roles = self.roles(user)
+        found = re.match(r'/vms/(\d+)$', path)
+        guest = found and self.world.guests.get(int(found.group(1)))
+        by_pool = self.held(user, '/pool/' + guest.pool) if guest and guest.pool else ()
         while path not in roles and path != '/':
             path = path.rpartition('/')[0] or '/'
-        return roles.get(path, ())
+        return {*roles.get(path, ()), *by_pool}
 
     def has(self, user, path, privileges, some=False):
         if user == 'root@pam':

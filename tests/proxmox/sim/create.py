@@ -213,7 +213,7 @@ def image_values(guest, oci):
     guest.oci.append(['lxc.signal.halt', oci.get('StopSignal', 'SIGTERM')])
 
 
-def create_steps(world, guest, values, disks, volid):
+def create_steps(world, guest, values, disks, volid, pool):
     vmid = guest.vmid
     yield world.knobs['task_seconds'] / 2
     template = world.template(volid, guest.node)
@@ -246,6 +246,9 @@ def create_steps(world, guest, values, disks, volid):
         c['ostype'] = template.ostype
     c.update(kept_disks)
     guest.config = {k: v for k, v in c.items() if v != ''}
+    if pool:
+        guest.pool = pool
+        world.pools[pool].append(guest.vmid)
     if template.oci is not None:
         image_values(guest, template.oci)
 
@@ -273,14 +276,11 @@ def create(call):
     need_nets(w, values)
     guest = Guest(vmid, node, config={'lock': 'create'})
     w.guests[vmid] = guest
-    if pool:
-        guest.pool = pool
-        w.pools[pool].append(vmid)
     w.serial += 1
 
     def start():
         tasks.begin(w, node, 'vzstart', vmid, call.user, guests.start_steps(w, node, vmid))
-    return tasks.begin(w, node, 'vzcreate', vmid, call.user, create_steps(w, guest, values, disks, p['ostemplate']),
+    return tasks.begin(w, node, 'vzcreate', vmid, call.user, create_steps(w, guest, values, disks, p['ostemplate'], pool),
                        undo=lambda: guests.remove(w, guest), then=start if call.flag('start') else None)
 
 

@@ -147,6 +147,37 @@ Test(settle, a_lock_that_a_task_left_needs_somebody_on_the_node)
 	cr_assert(strstr(f.err.hint, "on node pve1: pct unlock 200005"), "%s", f.err.hint);
 }
 
+#define HIDDEN 0, 0, 403, "Permission check failed (/vms/200005, VM.Audit)"
+#define TAKEN                                                                            \
+	{                                                                                \
+		"GET /cluster/nextid?vmid=200005", 0, 0, 400, "VM 200005 already exists" \
+	}
+
+/* It comes into its pool at the end, and with that the right to see it. */
+Test(settle, what_isnt_shown_while_it_is_made_is_waited_for)
+{
+	struct rule rules[] = { { CONFIG_PATH, 0, 1, 403,
+					"Permission check failed (/vms/200005, VM.Audit)" },
+		{ CONFIG_PATH, 0, 0, 200, MADE }, TAKEN, { TASKS_PATH, 0, 0, 200, RUNS(OURS) },
+		STATUS_OF("", 0, 0, 200, STOPPED("OK")), LOG_RULE, { 0 } };
+
+	cr_assert_eq(settle(rules), 0, "%s", fake_said(&f));
+	cr_assert_eq(what, SETTLED_OURS);
+}
+
+Test(settle, what_is_never_shown_is_theirs_unless_a_task_was_there)
+{
+	struct rule rules[] = { { CONFIG_PATH, HIDDEN }, TAKEN, { TASKS_PATH, 0, 0, 200, NO_TASKS },
+		{ 0 } };
+	struct rule again[] = { { CONFIG_PATH, HIDDEN }, TAKEN,
+		{ TASKS_PATH, 0, 0, 200, ENDED(OURS) }, { 0 } };
+
+	cr_assert_eq(settle(rules), 0, "%s", fake_said(&f));
+	cr_assert_eq(what, SETTLED_THEIRS);
+	cr_assert_eq(settle(again), -1);
+	cr_assert_eq(f.err.code, ERR_DENIED);
+}
+
 Test(settle, one_that_moved_meanwhile_is_found)
 {
 	struct rule rules[] = { { CONFIG_PATH, GONE }, { TASKS_PATH, 0, 0, 200, NO_TASKS },
