@@ -17,7 +17,8 @@ nothing may be left locally; box.nothing_on_the_server() says the same of the se
 box.server, a Server:
   .port .origin .fingerprint .ca_file .token_file (0600) .token ("USER@REALM!ID=SECRET") .password_file (root@pam's) .password
   .settings(**over)    the configuration's section "proxmox"; a value of None takes a key away
-  .requests()          a list of {method, path, params, user, status, connection, at}; the path is below /api2/json, decoded
+  .requests()          a list of {method, path, params, user, status, connection, at, seconds}; the path is below
+                       /api2/json, decoded; seconds: that the server worked on it
   .tasks()             a list of {upid, type, id, user, status, exit, log}
   .guests(), .guest(vmid), .ours()     {vmid, node, kind, running, config, pending, lxc, pool, uptime}; ours: with the tag "ctrctl"
   .control(op, **args) any op of sim/control.py

@@ -222,9 +222,10 @@ class Connection:
 
     def answer(self, r):
         with self.world.lock:
+            begin = time.monotonic()
             self.world.tick()
             found = self.answer_of(r)
-            self.note(r, r.user, found[0])
+            self.note(r, r.user, found[0], time.monotonic() - begin)
             self.world.serial += r.method != 'GET'
         if found[0] == 401:
             time.sleep(self.world.knobs['auth401_delay'])
@@ -233,9 +234,9 @@ class Connection:
     def reply(self, r, answer):
         return self.send(*answer, r)
 
-    def note(self, r, user, status):
+    def note(self, r, user, status, seconds=0.0):
         self.world.log.append({'method': r.method, 'path': r.path or r.target, 'params': r.params, 'user': user, 'status': status,
-                               'connection': self.number, 'at': time.time()})
+                               'connection': self.number, 'at': time.time(), 'seconds': seconds})
 
     # -- life --
 
