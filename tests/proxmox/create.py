@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Guests are made: the ordinary way, with answers that get lost, and by a ctrctl that dies over it."""
 
