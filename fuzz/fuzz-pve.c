@@ -351,7 +351,7 @@ static void try_split(const char *text, struct arena *arena)
 	assert(pve_shell_split(text, arena, &words, &n, &err) == 0);
 	for (size_t i = 0; i < n; i++)
 		assert(words[i]);
-	assert(pve_shell_is_quoted(text, arena, &quoted, &err) == 0);
+	assert(pve_entrypoint_is_servers(text, arena, &quoted, &err) == 0);
 }
 
 static void try_env(const char *text, struct arena *arena)

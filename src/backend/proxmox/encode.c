@@ -312,7 +312,12 @@ static void quote_word(struct str *out, const char *word, bool *seen_plain)
 	str_addn(out, text.p + from, text.n - from);
 }
 
-int pve_shell_is_quoted(const char *text, struct arena *a, bool *ret, struct err *err)
+bool pve_entrypoint_is_shell(const char *text)
+{
+	return str_eq(text, SHELL_LINE);
+}
+
+static int is_quoted(const char *text, struct arena *a, bool *ret, struct err *err)
 {
 	_str_ struct str again = { 0 };
 	const char **words;
@@ -330,9 +335,22 @@ int pve_shell_is_quoted(const char *text, struct arena *a, bool *ret, struct err
 	return str_ok(&again, err);
 }
 
-bool pve_entrypoint_is_shell(const char *text)
+int pve_entrypoint_is_servers(const char *text, struct arena *a, bool *ret, struct err *err)
 {
-	return str_eq(text, SHELL_LINE);
+	_str_ struct str again = { 0 };
+	const char **words;
+	size_t n;
+
+	if (is_quoted(text, a, ret, err) < 0)
+		return -1;
+	if (*ret)
+		return 0;
+	if (pve_entrypoint_split(text, a, &words, &n, err) < 0)
+		return -1;
+	/* Other versions of the server may quote otherwise. */
+	*ret = !(pve_entrypoint_is_shell(text) ||
+		 (plain_line(&again, words, n) && str_eq(again.p, text)));
+	return str_ok(&again, err);
 }
 
 /* ---- environments ---- */

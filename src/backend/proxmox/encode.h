@@ -22,9 +22,10 @@ int pve_entrypoint_split(const char *text, struct arena *, const char ***ret, si
 int pve_shell_split(const char *text, struct arena *, const char ***ret, size_t *ret_n,
 	struct err *) _must_check_;
 
-/* Is it a text that the server's own quoting makes? What pve_entrypoint writes mostly isn't, or
- * means the same both ways. -1: memory. */
-int pve_shell_is_quoted(const char *text, struct arena *, bool *ret, struct err *) _must_check_;
+/* Is it the server's, quoted as for a shell, and not one that pve_entrypoint wrote? Where both
+ * could be it, the server's. -1: memory. */
+int pve_entrypoint_is_servers(
+	const char *text, struct arena *, bool *ret, struct err *) _must_check_;
 /* Is it pve_entrypoint's, with a shell? NULL isn't. */
 bool pve_entrypoint_is_shell(const char *text);
 

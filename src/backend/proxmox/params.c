@@ -582,7 +582,7 @@ static int image_program(const char *text, struct arena *a, const char ***ret, s
 	*ret_rewrite = false;
 	if (!text || !*text)
 		return 0;
-	if (pve_shell_is_quoted(text, a, &servers, err) < 0 ||
+	if (pve_entrypoint_is_servers(text, a, &servers, err) < 0 ||
 		pve_shell_split(text, a, &meant, &n_meant, err) < 0 ||
 		pve_entrypoint_split(text, a, &read, &n_read, err) < 0)
 		return -1;

@@ -2,7 +2,6 @@
 """Guests that are made and changed: POST /nodes/N/lxc and PUT .../config."""
 
 import re
-import shlex
 
 from sim import auth, guests, schema, tasks
 from sim.guests import CONFIG, Guest
@@ -191,12 +190,20 @@ def need_nets(world, values):
                 die("SLAAC is not supported with host-managed interfaces")
 
 
+def shell_quote(word):
+    """As Perl's String::ShellQuote does it."""
+    if word and re.fullmatch(r'[\w!%+,\-./:=@^]+', word, re.ASCII):
+        return word
+    text = "'%s'" % re.sub("'+", lambda m: "'\\''" if m.group() == "'" else "'\"%s\"'" % m.group(), word)
+    return re.sub("^''(?!$)|(?<!^)''$", '', text) if word else text
+
+
 def image_values(guest, oci):
     """What an OCI image's configuration makes of the guest's."""
     c = guest.config
     command = (oci.get('Entrypoint') or []) + (oci.get('Cmd') or [])
     if command:
-        c['entrypoint'] = ' '.join(shlex.quote(w) for w in command)
+        c['entrypoint'] = ' '.join(shell_quote(w) for w in command)
         c['cmode'] = 'console'
         if command[0] != '/sbin/init':
             for key in [k for k in c if re.match(r'net\d+$', k)]:

@@ -275,7 +275,7 @@ static void assert_shell(const char *text, bool servers, const char *const *want
 	cr_assert_eq(got, n, "%s: %zu words", text, got);
 	for (size_t i = 0; i < n; i++)
 		cr_assert_str_eq(words[i], want[i]);
-	cr_assert_eq(pve_shell_is_quoted(text, arena, &is, &err), 0);
+	cr_assert_eq(pve_entrypoint_is_servers(text, arena, &is, &err), 0);
 	cr_assert_eq(is, servers, "%s", text);
 }
 #define SHELL(text, servers, ...) \
@@ -292,12 +292,13 @@ Test(encode, the_servers_quoting_is_understood_and_told_from_ours)
 	SHELL("x ''", true, "x", "");
 	SHELL("x a=b", true, "x", "a=b");
 	SHELL("'a=b' x", true, "a=b", "x");
-	/* Ours, or a person's. */
-	SHELL("x \"it's\"", false, "x", "it's");
-	SHELL("x it\\'s", false, "x", "it's");
-	SHELL("x  y", false, "x", "y");
-	SHELL("x 'y'", false, "x", "y");
+	SHELL("x 'it'\"'\"'s'", true, "x", "it's");
+	/* Ours. */
+	SHELL("x \"it's here\"", false, "x", "it's here");
 	SHELL("x it's", false, "x", "its");
+	SHELL("x \"\" y", false, "x", "", "y");
+	SHELL("/bin/sh -c \"IFS=;set -f;eval $CTRCTL_CMD\"", false, "/bin/sh", "-c",
+		"IFS=;set -f;eval $CTRCTL_CMD");
 }
 
 /* ---- environments ---- */
