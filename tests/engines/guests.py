@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""containerd makes guests of a (simulated) Proxmox VE server: ctr run of an image named lxc/..., with ctrctl behind its runc shim."""
+"""Engines make guests of a (simulated) Proxmox VE server of images named lxc/...: containerd (ctr), with ctrctl behind its runc shim, and
+Podman."""
 import os
 import sys
 import tempfile
@@ -35,10 +36,10 @@ class Containerd:
         self.child = subprocess.Popen(['containerd', '-c', config, '-l', 'warn'], stdin=subprocess.DEVNULL, stdout=self.log,
                                       stderr=self.log)
         eventually(lambda: ctr('version', ok=False).returncode == 0, 30, 'containerd')
-        archive = os.path.join(folder, 'image.tar')
         empty = os.path.join(folder, 'rootfs')
         os.mkdir(empty)
         for image, rootfs, command in ((IMAGE, empty, '/sbin/init'), ('localhost/busybox:test', BUSYBOX, '/bin/sh')):
+            archive = os.path.join(folder, 'guest.tar' if image == IMAGE else 'image.tar')
             subprocess.run([os.path.join(os.environ['SOURCE'], 'tools/pack-image'), rootfs, image, archive, command], check=True,
                            timeout=120)
             ctr('image', 'import', archive)
@@ -170,8 +171,35 @@ def what_cant_be_given_is_said_by_ctr(box):
     ctr('container', 'rm', 'g7', ok=False)
 
 
+# -- Podman ----------------------------------------------------------------------------------------------
+
+def podman(*args, ok=True):
+    done = subprocess.run(['podman', '--runtime', CTRCTL, *args], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
+                          check=False)
+    if ok and done.returncode:
+        fail('podman %s: %d: %s%s' % (' '.join(args), done.returncode, done.stdout, done.stderr))
+    return done
+
+
+def podman_makes_runs_stops_and_removes_a_guest(box):
+    """conmon waits for the process that stands for it."""
+    WAIVED.extend(['kubelet-mounts', 'pod-namespaces', 'sysctls'])
+    try:
+        settings(box)
+    finally:
+        del WAIVED[-3:]
+    podman('run', '-d', '--name', 'p1', '--network', 'none', '--systemd', 'false', *NAMED[2:], IMAGE)
+    same('running', podman('inspect', '-f', '{{.State.Status}}', 'p1').stdout.strip())
+    same([True], [g['running'] for g in box.server.ours()])
+    podman('stop', '-t', '20', 'p1')
+    same('0', podman('inspect', '-f', '{{.State.ExitCode}}', 'p1').stdout.strip())
+    podman('rm', 'p1')
+    box.nothing_on_the_server()
+
+
 daemon = Containerd(work)
 try:
+    podman('load', '-i', os.path.join(work, 'guest.tar'))
     main(globals())
 finally:
     daemon.close()
