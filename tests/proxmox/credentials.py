@@ -270,10 +270,13 @@ def no_secret_is_anywhere_but_in_the_program(box):
     for path, data in files(box):
         not_in(data, wanted, path)
     with open(client.log, encoding='utf-8') as f:
-        has(f.read(), 'GET /nodes')
+        text = f.read()
+    has(text, 'GET /version: answer lost')
+    has(text, 'to log in')
 
 
 def no_value_of_a_query_is_in_the_log(box):
+    box.server.fault('GET /nodes/pve1/tasks', 'close', count=0)
     one(box, box.server, 'GET /nodes/pve1/tasks?userfilter=hidden-words', **with_token(box))
     with open(os.path.join(box.folder, 'client.log'), encoding='utf-8') as f:
         text = f.read()

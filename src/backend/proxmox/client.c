@@ -520,6 +520,8 @@ static int recv_answer(
 		.n = head.body_n,
 	};
 	c->count += head.logins;
+	if (head.logins)
+		log_debug("ctrctl-https: %u exchanges to log in", head.logins);
 	ret->reason = recv_text(c->sock, head.reason_n, deadline, a, &r);
 	if (r == 1)
 		ret->body = recv_text(c->sock, head.body_n, deadline, a, &r);
@@ -571,16 +573,13 @@ static int exchange(struct pve_client *c, const struct pve_ask *ask, struct aren
 	return 0;
 }
 
+/* What an answer was is noted by api.c, which knows what it means. The query isn't shown. */
 static void note(const struct pve_ask *ask, const struct pve_answer *a, uint64_t ms)
 {
-	int path_n = (int)strcspn(ask->path, "?");
-
-	if (a->outcome == HTTPS_ANSWERED)
-		log_debug("proxmox: %s %.*s: %u, %llu ms", methods[ask->method], path_n, ask->path,
-			a->status, (unsigned long long)ms);
-	else
-		log_debug("proxmox: %s %.*s: %s (%s), %llu ms", methods[ask->method], path_n,
-			ask->path, outcomes[a->outcome], a->reason, (unsigned long long)ms);
+	if (a->outcome != HTTPS_ANSWERED)
+		log_debug("%s %.*s: %s (%s), %llu ms", methods[ask->method],
+			(int)strcspn(ask->path, "?"), ask->path, outcomes[a->outcome], a->reason,
+			(unsigned long long)ms);
 }
 
 int pve_client_exchange(struct pve_client *c, const struct pve_ask *ask, struct arena *a,
