@@ -1,114 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a Proxmox VE server may answer, and the texts that go there and come back. The first line of
- * an input names what is tried; see `kinds`. For calls the answers follow, each after a line
- * "---STATUS REASON" ("---0": none came, "---200t": not as JSON); when they are used up, no more
- * come.
+ * an input names what is tried, see `kinds`; for calls the answers follow.
  */
 #include "backend/proxmox/encode.h"
 #include "backend/proxmox/identity.h"
 #include "backend/proxmox/prop.h"
-#include "backend/proxmox/task.h"
-#include "base/log.h"
+#include "pve-server.h"
 
-#include <assert.h>
-#include <fcntl.h>
-#include <string.h>
-#include <unistd.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
-
-enum { INPUT_MAX = 64 * 1024, ASKS_MAX = 2000, LINES_MAX = 64 };
+enum { LINES_MAX = 64 };
 
 #define UPID "UPID:pve1:0003A2B1:0F31D2C4:65A1B2C3:vzcreate:100:root@pam!t:"
 
-/* ---- the server ---- */
-
-static struct {
-	const char *rest; /* answers to come */
-	unsigned asked;
-	bool never_again; /* the last answer may have come after the work was done */
-} server;
-
-/* No connection is ever made. */
-int pve_client_exchange(struct pve_client *client, const struct pve_ask *ask, struct arena *arena,
-	struct pve_answer *ret, struct err *err)
-{
-	abort();
-}
-
-static void check_path(const char *path)
-{
-	assert(path[0] == '/' && path[1] != '/');
-	for (const char *p = path; *p; p++) {
-		assert((unsigned char)*p > 0x20 && (unsigned char)*p < 0x7f);
-		if (*p == '%')
-			assert(strspn(p + 1, "0123456789ABCDEF") >= 2);
-	}
-}
-
-/* The next answer, cut out of the input. */
-static bool next_answer(struct arena *arena, struct pve_answer *ret)
-{
-	const char *head = server.rest ? strstr(server.rest, "---") : NULL, *line, *end;
-	char *after;
-
-	if (!head)
-		return false;
-	ret->status = (unsigned)(strtoul(head + 3, &after, 10) % 1000);
-	ret->json = *after != 't';
-	line = after + (*after == 't');
-	end = line + strcspn(line, "\n");
-	ret->reason = arena_strndup(arena, line, (size_t)(end - line));
-	end += *end == '\n';
-	server.rest = strstr(end, "\n---");
-	server.rest = server.rest ? server.rest + 1 : end + strlen(end);
-	ret->n = (size_t)(server.rest - end);
-	ret->body = arena_strndup(arena, end, ret->n);
-	return ret->reason && ret->body;
-}
-
-static int exchange(void *arg, const struct pve_ask *ask, struct arena *arena,
-	struct pve_answer *ret, struct err *err)
-{
-	unsigned s;
-
-	check_path(ask->path);
-	assert(ask->timeout_ms > 0 && ++server.asked < ASKS_MAX);
-	assert(ask->method == HTTPS_GET || !server.never_again);
-	*ret = (struct pve_answer){ .reason = "", .body = "" };
-	if (!next_answer(arena, ret))
-		*ret = (struct pve_answer){ .reason = "gone", .body = "" };
-	ret->outcome = ret->status ? HTTPS_ANSWERED : HTTPS_LOST;
-	s = ret->status;
-	server.never_again =
-		s < 400 || (s > 595 && s < 600) || (s >= 502 && s <= 504) || s == 401 || s == 403;
-	return 0;
-}
-
-static void no_pause(void *arg, unsigned ms)
-{
-}
-
 static const struct settings_proxmox cfg = { .call_s = 60 };
-
-static struct pve session(struct arena *arena, const char *answers)
-{
-	server.rest = answers;
-	server.asked = 0;
-	server.never_again = false;
-	return (struct pve){ .cfg = &cfg, .arena = arena, .exchange = exchange, .pause = no_pause };
-}
-
-/* An error has a kind and a line that can be shown; one of our own mistakes is a finding. */
-static void look_at(const struct err *err)
-{
-	char line[2048];
-
-	assert(err->code != ERR_NONE && err->code != ERR_INTERNAL);
-	err_line(err, line, sizeof(line));
-	assert(line[0]);
-}
 
 static void look_at_fault(const struct pve_fault *fault, const struct err *err)
 {
@@ -135,7 +39,7 @@ static void try_values(const struct json *data)
 
 static void try_get(const char *text, struct arena *arena)
 {
-	struct pve pve = session(arena, text);
+	struct pve pve = session(&cfg, arena, text);
 	struct pve_fault fault;
 	const struct json *data = NULL;
 	struct err err = ERR_INIT;
@@ -149,7 +53,7 @@ static void try_get(const char *text, struct arena *arena)
 
 static void try_post(const char *text, struct arena *arena)
 {
-	struct pve pve = session(arena, text);
+	struct pve pve = session(&cfg, arena, text);
 	struct pve_form form = PVE_FORM_INIT(arena);
 	struct pve_upid upid;
 	struct pve_fault fault;
@@ -168,7 +72,7 @@ static void try_post(const char *text, struct arena *arena)
 
 static void try_version(const char *text, struct arena *arena)
 {
-	struct pve pve = session(arena, text);
+	struct pve pve = session(&cfg, arena, text);
 	struct err err = ERR_INIT;
 
 	if (pve_version(&pve, &err) < 0)
@@ -179,7 +83,7 @@ static void try_version(const char *text, struct arena *arena)
 
 static void try_task(const char *text, struct arena *arena)
 {
-	struct pve pve = session(arena, text);
+	struct pve pve = session(&cfg, arena, text);
 	struct pve_fault fault;
 	struct pve_upid upid;
 	struct err err = ERR_INIT;
@@ -191,7 +95,7 @@ static void try_task(const char *text, struct arena *arena)
 
 static void try_find(const char *text, struct arena *arena)
 {
-	struct pve pve = session(arena, text);
+	struct pve pve = session(&cfg, arena, text);
 	struct pve_upid upid;
 	struct err err = ERR_INIT;
 	bool running;
@@ -420,10 +324,7 @@ static void try_description(const char *text, struct arena *arena)
 	assert(str_eq(back.id, who.id) && back.vmid == 123456);
 }
 
-static const struct {
-	const char *name;
-	void (*try)(const char *text, struct arena *);
-} kinds[] = {
+static const struct kind kinds[] = {
 	{ "get", try_get },
 	{ "post", try_post },
 	{ "version", try_version },
@@ -441,24 +342,5 @@ static const struct {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	_arena_ struct arena *arena = arena_new();
-	const char *text, *rest;
-	static int sink = -1;
-
-	if (n > INPUT_MAX)
-		return -1;
-	if (sink < 0) {
-		sink = open("/dev/null", O_WRONLY | O_CLOEXEC);
-		log_stderr(sink);
-	}
-	text = arena ? arena_strndup(arena, (const char *)data, n) : NULL;
-	rest = text ? strchr(text, '\n') : NULL;
-	for (size_t i = 0; rest && i < ARRAY_SIZE(kinds); i++) {
-		size_t len = strlen(kinds[i].name);
-		if ((size_t)(rest - text) != len || memcmp(text, kinds[i].name, len) != 0)
-			continue;
-		kinds[i].try(rest + 1, arena);
-		return 0;
-	}
-	return -1;
+	return try_kinds(kinds, ARRAY_SIZE(kinds), data, n);
 }
