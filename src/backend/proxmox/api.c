@@ -222,10 +222,11 @@ static int read_envelope(struct call *c, struct err *err)
 	const char *body;
 	char text[512];
 
-	if (a->status >= 300) {
-		snprintf(text, sizeof(text),
-			"the server answered %u %s, which isn't followed: is the endpoint right?",
-			a->status, a->reason ? a->reason : "");
+	if (a->status != 200) {
+		snprintf(text, sizeof(text), "the server answered %u %s%s", a->status,
+			a->reason ? a->reason : "",
+			a->status < 300 ? ", which no call of the API does"
+					: ", which isn't followed: is the endpoint right?");
 		return garbled(c, err, text);
 	}
 	if (!a->json)

@@ -13,6 +13,7 @@
 
 enum {
 	PAUSE_MS = 500,
+	ENDED_MS = 100,
 	IDLE_LOOKS = 6, /* locked, and no task to be seen: it is begun, or ending */
 	CANCEL_MS = 60000,
 	REMOVE_TRIES = 60, /* pauses, for a backup or the like to end */
@@ -60,8 +61,14 @@ static int wait_for_task(struct looking *l, bool *ret_ended, struct err *err)
 		return r < 0 ? -1 : 0;
 	log_debug("create of guest %u: waiting for %s", l->g->vmid, upid.text);
 	/* How it ended shows in what there is afterwards. */
-	if (pve_task_wait(l->pve, &upid, l->pve->cfg->create_s * 1000, &fault, &why) == 0)
+	if (pve_task_wait(l->pve, &upid, l->pve->cfg->create_s * 1000, &fault, &why) == 0) {
+		/* The list may say for a moment more that it runs. */
+		if (pve_now_ms(l->pve) > l->until)
+			return err_set(err, ERR_TIMEOUT, upid.text,
+				"the server says that it has ended, and that it runs");
+		pve_pause(l->pve, ENDED_MS);
 		return 1;
+	}
 	if (fault.reason == PVE_TIMEOUT || pve_now_ms(l->pve) > l->until) {
 		*err = why;
 		return -1;

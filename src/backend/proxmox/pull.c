@@ -163,16 +163,17 @@ static int post(struct pve *pve, const char *path, const struct pve_form *form, 
 	struct pve_upid *ret, struct pve_fault *fault, struct err *err)
 {
 	const struct json *data;
-	int r = -1;
 
 	for (int i = 0; i < TRIES; i++) {
 		*fault = (struct pve_fault){ 0 };
-		r = pve_send(pve, a, HTTPS_POST, path, form, &data, fault, err);
-		if (r == 0 || fault->reason != PVE_AMBIGUOUS)
+		if (pve_send(pve, a, HTTPS_POST, path, form, &data, fault, err) == 0) {
+			if (pve_upid_of(data, a, ret, err) == 0)
+				return 0;
+			fault->reason = PVE_AMBIGUOUS; /* it was taken, as it seems */
+		}
+		if (fault->reason != PVE_AMBIGUOUS)
 			break;
 	}
-	if (r == 0)
-		return pve_upid_of(data, a, ret, err);
 	return fault->reason == PVE_FILE_EXISTS ? 1 : -1;
 }
 

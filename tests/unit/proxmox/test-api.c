@@ -140,6 +140,8 @@ Test(api, an_answer_that_is_none_is_said_to_be_none)
 		{ { NULL, 200, "[1]", "OK" }, "has no \"data\"" },
 		{ { NULL, 200, "\"data\"", "OK" }, "has no \"data\"" },
 		{ { NULL, 301, "", "Moved Permanently" }, "301 Moved Permanently, which isn't" },
+		{ { NULL, 204, "", "No Content" }, "204 No Content, which no call" },
+		{ { NULL, 202, "{\"data\":1}", "Accepted" }, "202 Accepted, which no call" },
 		{ { NULL, 0, .outcome = HTTPS_TOO_BIG }, "too big" },
 	};
 
