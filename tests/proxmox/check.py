@@ -297,9 +297,17 @@ def images_that_lead_nowhere_are_said(box):
     box.configure(images={'db-a': {'template': 'nothing-1'}, 'db-b': {'template': 'local:vztmpl/nothing_1.tar.zst'},
                           'db-c': {'oci': 'docker.io/library/postgres:16'}, 'db-d': {'template': 'local:vztmpl/postgres-16.tar'}})
     f = missing(box, 'image db-a', 'nothing-1', hint='aplinfo')
-    f.one('MISSING', 'image db-b', 'no such template', hint='proxmox.images')
+    f.one('MISSING', 'image db-b', 'has no template local:vztmpl/nothing_1.tar.zst', hint='proxmox.images')
     f.one('MISSING', 'image db-c', 'proxmox.pull', hint='oci')
     f.one('ok', 'image db-d', 'local:vztmpl/postgres-16.tar')
+
+
+def an_image_that_one_node_has_is_enough(box):
+    box.server.template('only_1.tar.gz', node='pve2')
+    box.configure(images={'db-a': {'template': 'only'}, 'db-b': {'template': 'local:vztmpl/only_1.tar.gz'}})
+    f = Found(box)
+    f.one('ok', 'image db-a', 'local:vztmpl/only_1.tar.gz on pve2')
+    f.one('ok', 'image db-b', 'local:vztmpl/only_1.tar.gz on pve2')
 
 
 def forbidden_tags_are_said(box):

@@ -74,6 +74,20 @@ def storages_are_looked_through_in_their_order(box):
     refused(box, 'lxc/web', "storage 'off' is disabled")
 
 
+def a_node_that_has_the_template_is_taken_where_the_best_one_hasnt(box):
+    box.server.template('only_1.tar.gz', node='pve2')
+    box.configure(images={'db-only': {'template': 'local:vztmpl/only_1.tar.gz'}})
+    for image in ('lxc/only', 'db-only'):
+        has(box.call('explain', write(box, box.guest_request('e', image), 'e.json')).ok().out,
+            'node pve2: it has the template; pve1, with more free memory, hasn\'t')
+        same('local:vztmpl/only_1.tar.gz', made_from(box, image))
+        same('/nodes/pve2/lxc', box.server.requests(r'POST /nodes/\w+/lxc$')[-1]['path'])
+    box.server.clear_requests()
+    refused(box, 'lxc/nowhere', 'node pve1')
+    box.configure(nodes=['pve1'])
+    refused(box, 'lxc/only', 'node pve1')
+
+
 def the_table_of_images_says_what_a_name_stands_for(box):
     box.configure(images={'db-postgres': {'template': 'postgres-16', 'memoryMiB': 1024, 'rootfsGiB': 12, 'bridge': 'vmbr1', 'storage': 'shared'},
                           'db-exact': {'template': 'local:vztmpl/busybox-1.tar'}, 'vm-web': {'template': 'debian'}})

@@ -221,47 +221,31 @@ int check_range(struct checkup *c, struct err *err)
 
 /* ---- images ---- */
 
-/* 0 when the volume that the configuration names is there; create takes its word for it. */
-static int find_volume(struct checkup *c, const char *volid, struct err *err)
-{
-	const char *storage = arena_strndup(c->arena, volid, strcspn(volid, ":"));
-	struct template_file *files;
-	struct pve_fault fault;
-	size_t n;
-
-	if (!storage)
-		return err_nomem(err);
-	if (pve_template_list(c->pve, c->nodes[0], storage, c->arena, &files, &n, &fault, err) < 0)
-		return -1;
-	for (size_t i = 0; i < n; i++)
-		if (str_eq(files[i].volid, volid))
-			return 0;
-	err_set(err, ERR_NOT_FOUND, volid, "node %s has no such template", c->nodes[0]);
-	return err_hint(err, "correct proxmox.images, or put the file there");
-}
-
+/* One node that has it is enough: guests of it are made there. */
 static int check_image(struct checkup *c, const char *name, struct err *err)
 {
 	const char *what = arena_printf(c->arena, "image %s", name);
 	struct pve_template t = { 0 };
 	struct pve_pull pull = { 0 };
+	struct err why = ERR_INIT, first = ERR_INIT;
 	struct pve_source src;
-	struct err why = ERR_INIT;
 	int r;
 
 	if (!what)
 		return err_nomem(err);
-	r = pve_source_of(c->cfg, name, c->arena, &src, &why);
-	if (r == 0 && src.volid && find_volume(c, src.volid, &why) < 0)
-		r = -1;
-	if (r == 0)
-		r = pve_template_would(c->pve, &src, c->nodes[0], c->arena, &t, &pull, &why);
-	if (r < 0)
-		check_failed(c, CTR_FOUND_MISSING, what, &why);
-	else if (r == 0)
-		check_say(c, CTR_FOUND_OK, what, NULL, "would be fetched: %s", pull.what);
-	else
-		check_say(c, CTR_FOUND_OK, what, NULL, "%s", t.volid);
+	r = pve_source_of(c->cfg, name, c->arena, &src, &first);
+	for (size_t i = 0; r >= 0 && i < c->n_nodes; i++) {
+		r = pve_template_would(
+			c->pve, &src, c->nodes[i], c->arena, &t, &pull, i ? &why : &first);
+		if (r == 0)
+			check_say(c, CTR_FOUND_OK, what, NULL, "would be fetched: %s", pull.what);
+		else if (r > 0)
+			check_say(c, CTR_FOUND_OK, what, NULL, "%s on %s", t.volid, c->nodes[i]);
+		if (r >= 0)
+			return 0;
+		r = 0;
+	}
+	check_failed(c, CTR_FOUND_MISSING, what, &first);
 	return 0;
 }
 

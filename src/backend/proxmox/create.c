@@ -5,6 +5,8 @@
  * tried when it is certain that nothing of ours is, or comes, under the one before.
  */
 #include "backend/proxmox/create.h"
+
+#include "backend/proxmox/pull.h"
 #include "base/fd.h"
 #include "base/log.h"
 
@@ -57,60 +59,12 @@ static int wish(struct making *m, struct err *err)
 	return m->log_fd == -1 ? -1 : 0;
 }
 
-/* The best of those that haven't been looked at. */
-static int next_node(
-	const struct making *m, const struct pve_cluster *left, const char **ret, struct err *err)
-{
-	return pve_node_for(&m->wish, m->source.image, m->cfg, left, ret, err);
-}
-
-static void leave_out(struct pve_cluster *left, const char *node)
-{
-	for (size_t i = 0; i < left->n_nodes; i++)
-		if (str_eq(left->nodes[i].name, node))
-			left->nodes[i].online = false;
-}
-
-/* Each node may have templates of its own: when the best one hasn't got it, the others are asked
- * before it is fetched there. */
-static int find_template(struct making *m, struct err *err)
-{
-	struct pve_target *t = &m->target;
-	struct pve_cluster left = m->cluster;
-	const char *best, *node;
-	struct err why = ERR_INIT, none = ERR_INIT;
-
-	if (next_node(m, &left, &best, err) < 0)
-		return -1;
-	left.nodes = arena_array(m->a, left.n_nodes, sizeof(*left.nodes));
-	if (!left.nodes)
-		return err_nomem(err);
-	memcpy(left.nodes, m->cluster.nodes, left.n_nodes * sizeof(*left.nodes));
-	leave_out(&left, best);
-	t->node = best;
-	if (next_node(m, &left, &node, &none) < 0) /* the only one */
-		return pve_template_find(m->pve, &m->source, best, true, m->a, &t->template, err);
-	for (node = best;; leave_out(&left, node)) {
-		if (pve_template_find(m->pve, &m->source, node, false, m->a, &t->template, &why) ==
-			0) {
-			t->node = node;
-			return 0;
-		}
-		if (node == best && why.code != ERR_NOT_FOUND) {
-			*err = why;
-			return -1;
-		}
-		if (next_node(m, &left, &node, &none) < 0)
-			break;
-	}
-	return pve_template_find(m->pve, &m->source, best, true, m->a, &t->template, err);
-}
-
 static int choose(struct making *m, struct err *err)
 {
 	struct pve_target *t = &m->target;
 
-	if (pve_cluster_look(m->pve, m->a, &m->cluster, err) < 0 || find_template(m, err) < 0)
+	if (pve_cluster_look(m->pve, m->a, &m->cluster, err) < 0 ||
+		pve_place(m->pve, &m->wish, &m->source, &m->cluster, m->a, t, NULL, err) < 0)
 		return -1;
 	if (t->template.oci || m->wish.n_argv || m->wish.env.n || m->wish.cwd) {
 		if (pve_version(m->pve, err) < 0)

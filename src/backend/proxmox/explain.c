@@ -19,7 +19,11 @@ struct explaining {
 	struct pve_source source;
 	struct pve_cluster cluster;
 	struct pve_target target;
-	bool asks; /* the server answers */
+	bool asks;        /* the server answers */
+	const char *best; /* the node to be tried first */
+	int there;        /* what pve_place() said, with what it left in pull or lack */
+	struct pve_pull pull;
+	struct err lack;
 };
 
 static void say(struct explaining *x, const char *fmt, ...) _printf_(2, 3);
@@ -98,25 +102,27 @@ static const struct pve_node *node_of(const struct pve_cluster *c, const char *n
 	return NULL;
 }
 
-static int find_node(struct explaining *x, struct err *err)
+static size_t online_of(const struct pve_cluster *c)
 {
-	const uint64_t memory = pve_memory_needed(&x->wish, x->source.image, x->cfg);
-	const bool here = pve_needs_local_node(&x->wish, x->cfg);
-	const struct pve_node *n;
-	size_t online = 0;
+	size_t n = 0;
 
-	if (!x->asks)
-		return guess_node(x, here, err);
-	if (pve_cluster_look(x->pve, x->a, &x->cluster, err) < 0 ||
-		pve_node_for(&x->wish, x->source.image, x->cfg, &x->cluster, &x->target.node, err) <
-			0)
-		return -1;
-	for (size_t i = 0; i < x->cluster.n_nodes; i++)
-		online += x->cluster.nodes[i].online;
-	n = node_of(&x->cluster, x->target.node);
+	for (size_t i = 0; i < c->n_nodes; i++)
+		n += c->nodes[i].online;
+	return n;
+}
+
+static void say_node(struct explaining *x, bool here)
+{
+	const struct pve_node *n = node_of(&x->cluster, x->target.node);
+	const uint64_t memory = pve_memory_needed(&x->wish, x->source.image, x->cfg);
+	const size_t online = online_of(&x->cluster);
+
 	if (here)
 		say(x, "node %s: proxmox.localNode, for paths or devices of a host are asked for",
 			x->target.node);
+	else if (!str_eq(x->target.node, x->best))
+		say(x, "node %s: it has the template; %s, with more free memory, hasn't",
+			x->target.node, x->best);
 	else if (n && n->memory)
 		say(x,
 			"node %s: it has the most free memory, %llu of %llu MiB, and the guest gets "
@@ -130,6 +136,22 @@ static int find_node(struct explaining *x, struct err *err)
 			"node %s: it has the fewest guests; memory isn't told without Sys.Audit (%zu "
 			"nodes are up)",
 			x->target.node, online);
+}
+
+static int find_node(struct explaining *x, struct err *err)
+{
+	const bool here = pve_needs_local_node(&x->wish, x->cfg);
+
+	if (!x->asks)
+		return guess_node(x, here, err);
+	if (pve_cluster_look(x->pve, x->a, &x->cluster, err) < 0 ||
+		pve_node_for(&x->wish, x->source.image, x->cfg, &x->cluster, &x->best, err) < 0)
+		return -1;
+	x->there = pve_place(
+		x->pve, &x->wish, &x->source, &x->cluster, x->a, &x->target, &x->pull, &x->lack);
+	if (x->there < 0)
+		x->target.node = x->best;
+	say_node(x, here);
 	return 0;
 }
 
@@ -179,20 +201,19 @@ static int find_template(struct explaining *x, struct err *err)
 		[PULL_URL] = "its address" };
 	struct pve_template *t = &x->target.template;
 	const char *what = source_text(x);
-	struct pve_pull pull;
 	const char *id;
-	int r;
 
 	if (!what)
 		return err_nomem(err);
 	if (!x->asks)
 		return guess_template(x, what, err);
-	r = pve_template_would(x->pve, &x->source, x->target.node, x->a, t, &pull, err);
-	if (r < 0)
+	if (x->there < 0) {
+		*err = x->lack;
 		return -1;
-	if (r == 0) {
-		say(x, "template %s: it would be fetched from %s: %s", t->volid, how[pull.kind],
-			pull.what);
+	}
+	if (x->there == 0) {
+		say(x, "template %s: it would be fetched from %s: %s", t->volid, how[x->pull.kind],
+			x->pull.what);
 		return 0;
 	}
 	id = pve_template_image_id(t, x->a);

@@ -4,7 +4,7 @@
 #define PROXMOX_PULL_H
 
 #include "backend/proxmox/match.h"
-#include "backend/proxmox/template.h"
+#include "backend/proxmox/proxmox.h"
 
 enum pull_kind { PULL_APLINFO, PULL_OCI, PULL_URL, PULL_KIND_N };
 
@@ -22,6 +22,15 @@ int pve_pull_plan(struct pve *, const struct pve_source *, const char *node, str
 	struct pve_pull *ret, struct err *) _must_check_;
 /* Fetches it and waits for that. What is there meanwhile is as good. */
 int pve_pull_run(struct pve *, const struct pve_pull *, const char *node, struct arena *,
+	struct err *) _must_check_;
+
+/* ---- place.c ---- */
+
+/* Node and template of a guest, into *ret: the best node that has it; where none has it, the best
+ * one. would NULL: what is missing is fetched there, 1; else only GETs: 1 it is there, 0 it would
+ * be fetched as *would says. -1. */
+int pve_place(struct pve *, const struct guest_wish *, const struct pve_source *,
+	const struct pve_cluster *, struct arena *, struct pve_target *ret, struct pve_pull *would,
 	struct err *) _must_check_;
 
 /* ---- template.c ---- */

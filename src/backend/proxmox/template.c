@@ -212,18 +212,40 @@ static int fetch(struct look *l, const struct template_file **ret, struct err *e
 		"the server has fetched it, but %s isn't in storage %s", pull.file, pull.storage);
 }
 
+/* The one that the configuration names, in whatever storage. */
+static int find_volume(struct look *l, const struct template_file **ret, struct err *err)
+{
+	const char *volid = l->src->volid;
+	const char *storage = arena_strndup(l->arena, volid, strcspn(volid, ":"));
+	struct template_file *files;
+	struct pve_fault fault;
+	size_t n;
+
+	if (!storage)
+		return err_nomem(err);
+	if (pve_template_list(l->pve, l->node, storage, l->arena, &files, &n, &fault, err) < 0)
+		return err_in(err, "%s", l->src->asked);
+	for (size_t i = 0; i < n; i++) {
+		if (!str_eq(files[i].volid, volid))
+			continue;
+		*ret = &files[i];
+		return 0;
+	}
+	err_set(err, ERR_NOT_FOUND, l->src->asked, "node %s has no template %s", l->node, volid);
+	return err_hint(err, "correct proxmox.images, or put the file there");
+}
+
 int pve_template_find(struct pve *pve, const struct pve_source *src, const char *node,
 	bool allow_pull, struct arena *a, struct pve_template *ret, struct err *err)
 {
 	_str_ struct str there = { 0 };
 	struct look l = { .pve = pve, .src = src, .node = node, .arena = a, .there = &there };
-	const struct template_file exact = { .volid = src->volid };
 	const struct template_file *found = NULL;
 	bool pulled;
 	int r;
 
 	if (src->volid)
-		return fill(pve, &exact, ret, err);
+		return find_volume(&l, &found, err) < 0 ? -1 : fill(pve, found, ret, err);
 	r = look_everywhere(&l, &found, err);
 	if (r < 0)
 		return -1;
@@ -245,7 +267,7 @@ int pve_template_would(struct pve *pve, const struct pve_source *src, const char
 	if (pve_template_find(pve, src, node, false, a, ret, &missing) == 0)
 		return 1;
 	*err = missing;
-	if (missing.code != ERR_NOT_FOUND)
+	if (missing.code != ERR_NOT_FOUND || src->volid)
 		return -1;
 	if (pve_pull_plan(pve, src, node, a, ret_pull, err) < 0) {
 		if (err->code != ERR_NOT_FOUND)

@@ -28,7 +28,7 @@ int pve_source_of(const struct settings_proxmox *, const char *image, struct are
 struct pve_template {
 	const char *volid;    /* "local:vztmpl/debian-12-standard_12.12-1_amd64.tar.zst" */
 	bool oci;             /* an OCI archive: two steps, 9.1 */
-	uint64_t size, ctime; /* 0: unknown (an exact volid isn't looked up) */
+	uint64_t size, ctime; /* 0: unknown */
 	bool pulled;          /* just now */
 };
 

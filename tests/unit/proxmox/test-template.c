@@ -102,13 +102,20 @@ Test(template, what_isnt_allowed_to_be_seen_is_an_error)
 	EXPECT_SAID("template storage local");
 }
 
-Test(template, a_volume_that_is_named_isnt_looked_up)
+Test(template, a_volume_that_is_named_is_looked_up_where_it_is_said_to_be)
 {
 	src = (struct pve_source){ .volid = "nfs:vztmpl/mine_1.tar.zst", .asked = "db-mine" };
-	SCRIPT({ NULL, 200, "" });
-	script.n = 0;
+	SCRIPT({ CONTENT("nfs"), 200,
+		LIST(FILE_("nfs", "other_1.tar.zst") "," FILE_("nfs", "mine_1.tar.zst")) });
 	finds(true);
 	cr_expect_str_eq(found.volid, "nfs:vztmpl/mine_1.tar.zst");
+	cr_expect_eq(found.size, 1000);
+	SCRIPT({ CONTENT("nfs"), 200, LIST(FILE_("nfs", "other_1.tar.zst")) });
+	fails(true, ERR_NOT_FOUND);
+	EXPECT_SAID("node pve1 has no template nfs:vztmpl/mine_1.tar.zst");
+	EXPECT_HINT("proxmox.images");
+	SCRIPT({ CONTENT("nfs"), 500, "{\"data\":null}", "storage 'nfs' does not exist" });
+	fails(true, ERR_STATE);
 }
 
 Test(template, strange_names_from_the_server_are_passed_over)
