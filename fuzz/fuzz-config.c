@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * config.json -> struct -> rules -> plan, with fixed facts about the host: no files, no root. 64
- * KiB hold several of the biggest configurations that engines write.
+ * config.json -> struct -> rules -> plan, and -> wish for a guest -> parameters, with fixed facts
+ * about the host: no files, no root. 64 KiB hold several of the biggest configurations that engines
+ * write.
  */
 #include "backend/native/cgroup.h"
 #include "backend/native/plan.h"
 #include "backend/native/seccomp.h"
+#include "backend/proxmox/params.h"
 #include "base/log.h"
 #include "model/oci.h"
 
@@ -92,6 +94,69 @@ static void plan_it(const struct oci_spec *spec, struct arena *arena)
 		look_at(&err);
 }
 
+/* Nothing of it can become another line or another property of the guest's configuration. */
+static void check_parameters(
+	const struct guest_wish *w, const struct settings_proxmox *cfg, struct arena *arena)
+{
+	const struct pve_target target = { .node = "pve1",
+		.vmid = 200000,
+		.template = { .volid = "local:vztmpl/x.tar.zst" },
+		.major = 9,
+		.minor = 2,
+		.ticket = true };
+	struct pve_form form = PVE_FORM_INIT(arena);
+	struct err err = ERR_INIT;
+
+	if (params_build(w, &target, cfg, arena, &form, &err) < 0) {
+		look_at(&err);
+		return;
+	}
+	for (size_t i = 0; i < form.n; i++) {
+		const struct pve_param *p = &form.items[i];
+		const bool lines = strcmp(p->name, "description") == 0;
+		for (size_t k = 0; k < p->n; k++)
+			assert((unsigned char)p->value[k] >= ' ' || p->value[k] == '\t' ||
+				(lines && p->value[k] == '\n') ||
+				(strcmp(p->name, "env") == 0 && p->value[k] == 0));
+	}
+	assert(pve_form_encode(&form));
+}
+
+/* What is waived is noted, and nothing is lost without a word: with all waivers on there are no
+ * more faults than with none. */
+static void wish_it(const struct oci_spec *spec, struct arena *arena)
+{
+	const struct ctr_input in = { .id = "web1", .bundle = "/bundles/web", .spec = spec };
+	struct settings_proxmox cfg;
+	size_t faults[2] = { 0 };
+
+	settings_proxmox_init(&cfg);
+	cfg.local_node = "pve1";
+	cfg.user = "root@pam";
+	cfg.password_file = "/secret";
+	cfg.storage = "data";
+	cfg.net.bridge = "vmbr0";
+	for (int all = 0; all < 2; all++) {
+		struct ctr_faults found = CTR_FAULTS_INIT;
+		struct err err = ERR_INIT;
+		struct guest_wish w;
+
+		for (int i = 0; i < SETTINGS_WAIVER_N; i++)
+			cfg.waive[i] = all;
+		int r = wish_from_oci(&in, &cfg, arena, &w, &found, &err);
+		faults[all] = found.total;
+		ctr_faults_done(&found);
+		assert((r == 0) == (faults[all] == 0));
+		for (int i = 0; i < SETTINGS_WAIVER_N; i++)
+			assert(all || !w.waived[i]);
+		if (r == 0)
+			check_parameters(&w, &cfg, arena);
+		else
+			look_at(&err);
+	}
+	assert(faults[1] <= faults[0]);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	static bool quiet;
@@ -112,6 +177,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		look_at(&err);
 		return 0;
 	}
+	wish_it(spec, arena);
 	const struct oci_linux *l = spec->linux_;
 	if ((l && l->resources && cgroup_check(l->resources, &err) < 0) ||
 		(l && l->seccomp && seccomp_check(l->seccomp, &err) < 0)) {
