@@ -307,7 +307,7 @@ def one(box, server, *lines, status=0, **more):
 
 def is_sanitized():
     with open(ONE, 'rb') as f:
-        return b'libasan' in f.read()
+        return b'__asan_init' in f.read()
 
 
 def skip_sanitized():

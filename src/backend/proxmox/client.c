@@ -33,6 +33,12 @@ enum {
 	EXIT_LOADER = 127 /* the dynamic loader's: a library is missing */
 };
 
+#ifdef __has_feature /* clang's */
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+
 #ifdef __SANITIZE_ADDRESS__
 /* It keeps its user and its environment, so that it can write its reports where ours go, and ends
  * by itself, so that it looks for leaks. */
