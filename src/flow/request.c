@@ -557,7 +557,16 @@ static const struct stage routing[] = {
 	{ "route", stage_route },
 };
 
+/* What making the pod would find. */
+static int explain_pod(struct making *m, struct err *err)
+{
+	if (m->imagined)
+		sandbox_check_ports(m->sandbox->config, "sandbox_config.", m->faults);
+	return ctr_faults_err(m->faults, err);
+}
+
 static const struct stage describing_native[] = {
+	{ "pod", explain_pod },
 	{ "identity", stage_identity },
 	{ "folder", explain_folder },
 	{ "image", stage_image },

@@ -235,15 +235,37 @@ static int check_handler(
 	return 0;
 }
 
+void sandbox_check_ports(
+	const struct cri_pod_sandbox_config *config, const char *where, struct ctr_faults *faults)
+{
+	char field[96];
+
+	if (cri_pod_namespaces(config)->network == CRI_NS_NODE)
+		return;
+	for (size_t i = 0; i < config->n_port_mappings; i++) {
+		if (!config->port_mappings[i].host_port)
+			continue;
+		snprintf(field, sizeof(field), "%sport_mappings[%zu].host_port", where, i);
+		ctr_fault_add(faults, ERR_UNSUPPORTED, field,
+			"must be 0: ports of the host can't be mapped into a pod's network in this build");
+	}
+}
+
 static int check(struct ctr_engine *e, const struct cri_pod_sandbox_config *config,
 	const char *handler, struct ctr_faults *faults, struct err *err)
 {
 	const char *parent = config->linux_ ? config->linux_->cgroup_parent : NULL;
+	const struct ctr_sandbox_record asked = { .runtime_handler = handler };
+	bool remote;
 
 	/* First: what fails here is no fault of the request's. */
 	if (check_handler(e, handler, faults, err) < 0)
 		return -1;
 	cri_pod_check(config, "", faults);
+	if (sandbox_is_remote(e, &asked, &remote, err) < 0)
+		return -1;
+	if (!remote)
+		sandbox_check_ports(config, "", faults);
 	if (parent && !strchr(parent, '/') && str_ends(parent, ".slice"))
 		ctr_fault_add(faults, ERR_INVALID, "linux.cgroup_parent",
 			"\"%.100s\" is a name for the systemd cgroup driver: configure the kubelet (or the engine) for cgroupfs",

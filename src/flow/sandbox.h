@@ -32,6 +32,11 @@ static inline void sandbox_close_p(struct ctr_sandbox **s)
 }
 #define _sandbox_ _cleanup_(sandbox_close_p)
 
+/* Ports of the host that are to lead into a pod's own network: a fault each, for there is nothing
+ * here that could map them. Of pods of this host only. `where`: what stands before the field. */
+void sandbox_check_ports(
+	const struct cri_pod_sandbox_config *, const char *where, struct ctr_faults *);
+
 /* What stands for a name in a file's name. */
 const char *sandbox_key(const char *name, char buf[SANDBOX_KEY_MAX]);
 /* <root>/.sandboxes/<id>, whether it is there or not; in the arena. */

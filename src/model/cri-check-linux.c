@@ -200,9 +200,6 @@ static void check_port(struct cri_check *c, const struct cri_port_mapping *p, bo
 		cri_fault(c, ERR_INVALID, "host_port",
 			"must be 0 or %d, the container_port: the pod has the host's network",
 			p->container_port);
-	else if (p->host_port && !host_network)
-		cri_fault(c, ERR_UNSUPPORTED, "host_port",
-			"must be 0: ports of the host can't be mapped into a pod's network in this build");
 }
 
 void cri_check_ports(struct cri_check *c, const struct cri_pod_sandbox_config *pod)

@@ -182,6 +182,17 @@ def root_gives_host_paths_and_devices(box):
     same('pve1', guest['node'])
 
 
+def ports_of_a_host_lead_to_no_guest_but_can_be_waived(box):
+    ports = [{'container_port': 80, 'host_port': 8080}]
+    box.pod('web', port_mappings=ports)
+    box.try_guest(pod='web').fails(1, 'sandbox_config.port_mappings.host_port', '"ports" in proxmox.waive')
+    box.configure(waive=['ports'])
+    id, _ = created(box, pod='web')
+    same(['ports'], box.state(id)['guest']['waived'])
+    config = {'metadata': {'name': 'native', 'namespace': 'default', 'uid': UID}, 'port_mappings': ports}
+    box.call('sandbox', 'run', write(box, config, 'native.json')).fails(1, 'port_mappings[0].host_port', "can't be mapped")
+
+
 def privileged_guests_need_the_configurations_word(box):
     pod = {'linux': {'security_context': {'privileged': True}}}
     box.pod('priv', **pod)
