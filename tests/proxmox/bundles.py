@@ -10,6 +10,9 @@ from pve import *
 
 BUNDLES = os.path.join(os.environ['SOURCE'], 'tests', 'data', 'oci')
 SUBREAPER = 36
+# Under strace: leaks can't be looked for there.
+ORDINARY = os.path.join(BUILD, 'src/cli/ctrctl')
+KILLED = ORDINARY if BUILD and os.path.exists(ORDINARY) else CTRCTL
 
 
 def become_subreaper():
@@ -289,6 +292,31 @@ def another_guest_of_that_number_isnt_taken_for_it(box):
     assert box.server.guest(g.vmid)['running']
 
 
+def a_secret_that_came_through_a_pipe_serves_the_process_too(box):
+    become_subreaper()
+    box.configure(waive=['no-new-privileges', 'resources'], tokenFile=None, credential='fd')
+
+    def call(*args):
+        read, write_ = os.pipe()
+        os.write(write_, box.server.token.encode())
+        os.close(write_)
+        done = box.call('--credential-fd', str(read), *args, pass_fds=[read])
+        os.close(read)
+        return done.ok()
+    pid_file = os.path.join(box.folder, 'pid')
+    call('create', '--bundle', bundle(box), '--pid-file', pid_file, 'c')
+    with open(pid_file, encoding='ascii') as f:
+        pid = int(f.read())
+    call('start', 'c')
+    vmid = box.vmid('c')
+    before = len(box.server.requests('GET .*/lxc/%d/status/current' % vmid))
+    eventually(lambda: len(box.server.requests('GET .*/lxc/%d/status/current' % vmid)) > before + 2, what='a look by the process')
+    os.kill(pid, 15)
+    same(0, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 'exit status')
+    call('delete', 'c')
+    box.nothing_on_the_server()
+
+
 # -- its own death ---------------------------------------------------------------------------------------
 
 def killed_it_leaves_the_guest_and_delete_removes_it(box):
@@ -305,6 +333,60 @@ def a_forced_delete_ends_it(box):
         box.call('delete', '--force', 'c').ok()
         g.ends(-9)
         box.nothing_on_the_server()
+
+
+def processes(box):
+    """Those that stand for guests of this box."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            with open('/proc/%s/comm' % pid, encoding='ascii', errors='replace') as f:
+                name = f.read().strip()
+            with open('/proc/%s/cmdline' % pid, 'rb') as f:
+                words = f.read()
+        except OSError:
+            continue
+        if name == 'ctrctl-guest' and box.folder.encode() in words:
+            found.append(int(pid))
+    return found
+
+
+def create_killed_once_the_process_is_there_leaves_nothing(box):
+    """At each of its system calls from the fork on."""
+    strace = shutil.which('strace')
+    if not strace:
+        skip('no strace')
+    box.configure(waive=['no-new-privileges', 'resources'])
+    log = os.path.join(box.folder, 'calls')
+    argv = [KILLED, *box.globals, 'create', '--bundle', bundle(box), '--pid-file', os.path.join(box.folder, 'pid'), 'c']
+
+    def run_(*options):
+        subprocess.run([strace, '-qq', *options, *argv], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL, timeout=60, check=False)
+
+    def remove():
+        # Calls of the same name before the fork aren't always as many.
+        box.call('delete', '--force', 'c').ok()
+        same('', box.call('list', '-q').ok().out)
+        box.nothing_on_the_server()
+        eventually(lambda: not processes(box), what='end of the processes')
+
+    run_('-o', log)
+    same(1, len(processes(box)), 'processes that stand for a guest')
+    remove()
+    count, points = {}, []
+    with open(log, encoding='utf-8', errors='replace') as f:
+        for line in f:
+            name = line.split('(')[0]
+            count[name] = count.get(name, 0) + 1
+            if points or (name == 'clone' and 'CLONE_PIDFD' not in line):
+                points.append((name, count[name]))
+    points = [point for point in points[1:] if point[0] not in ('exit_group', 'brk', 'munmap', 'mmap', 'mprotect', '+++ exited with 0 +++\n')]
+    for point in points:
+        run_('-o', '/dev/null', '-e', 'trace=' + point[0], '-e', 'inject=%s:signal=KILL:when=%d' % point)
+        remove()
+    print('# killed at %d points' % len(points))
+    assert len(points) > 10
 
 
 # -- terminals, foreground -------------------------------------------------------------------------------
