@@ -25,11 +25,11 @@ box.server, a Server:
   .set(knob=value)     stat_lag (10 s: so old may /cluster/resources be; a new guest is "unknown" there till then; 0: never stale),
                        task_seconds, quorum, version ("7.4" "8.2" "8.4" "9.0" "9.1" "9.2"), old_errors, auth401_delay (0.05; the real
                        server's is 3), typing (numbers as texts and back), ticket_seconds, shutdown_seconds, honours_shutdown,
-                       lock_wait_seconds, start_fails, dhcp_delay, free_tags, skopeo, nextid_fixed, bridges, keep_alive_seconds,
+                       lock_wait_seconds, start_fails, ha_seconds, dhcp_delay, free_tags, skopeo, nextid_fixed, bridges, keep_alive_seconds,
                        keep_alive_requests, gzip, cert ("leaf" "other" "expired"), seed, nodes={'pve2': 'offline'},
                        memory_used={'pve1': bytes}, storages={'data': {'enabled': False, 'online':, 'free':}}
   .migrate(vmid, node) .remove(vmid) .recreate_by_stranger(vmid) .strip_tags(vmid) .edit_description(vmid, text) .edit(vmid, key=value)
-  .reboot_node(node) .lock(vmid, kind, seconds=None) .make_qemu(vmid) .make_many(first, n, tags=, description=) .advance(seconds)
+  .reboot_node(node) .ha(vmid) .lock(vmid, kind, seconds=None) .make_qemu(vmid) .make_many(first, n, tags=, description=) .advance(seconds)
   .template(name, storage='local', node='pve1', oci=None, broken=False, remove=False) .revoke() .privileges({path: [...]})
   .fault(match, do, nth=1, count=1, **args)     count=0: always; probability=, seed=. `match` is a regex, searched for in
 
@@ -225,6 +225,9 @@ class Server:
 
     def make_many(self, first, n, **more):
         self.control('make_many', first=first, n=n, **more)
+
+    def ha(self, vmid):
+        self.control('ha', vmid=vmid)
 
     def reboot_node(self, node):
         self.control('reboot_node', node=node)

@@ -355,6 +355,21 @@ def life_of_a_guest(box):
     u.get(path + '/config').fails(500, "Configuration file 'nodes/pve1/lxc/200001.conf' does not exist")
 
 
+def a_managed_guest_changes_after_its_task(box):
+    u = User(box)
+    u.made()
+    box.server.ha(200001)
+    box.server.set(ha_seconds=50)
+    path = '/nodes/pve1/lxc/200001'
+    upid = u.post(path + '/status/start').data
+    same(('hastart', 'OK'), (upid.split(':')[5], u.ended(upid)))
+    same('stopped', u.get(path + '/status/current').data['status'])
+    box.server.advance(51)
+    same('running', u.get(path + '/status/current').data['status'])
+    same('hastop', u.post(path + '/status/shutdown').data.split(':')[5])
+    u.delete(path, force='1').fails(500, 'unable to remove CT 200001 - used in HA resources and purge parameter not set.')
+
+
 def changes_of_a_running_guest_are_pending_or_at_once(box):
     u = User(box)
     u.made()

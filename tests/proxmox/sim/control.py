@@ -110,6 +110,10 @@ def state(world, vmid, running, honours=None):
         g.honours_shutdown = honours
 
 
+def ha(world, vmid, managed=True):
+    the(world, vmid).ha = managed
+
+
 def restart(world, vmid):
     """Rebooted from inside: its uptime begins anew."""
     g = the(world, vmid)
@@ -173,7 +177,7 @@ OPS = {
     'guests': lambda world: [described(world, g) for g in world.guests.values()],
     'guest': lambda world, vmid: described(world, the(world, vmid)), 'tasks': task_list, 'make_guest': make_guest,
     'make_many': make_many, 'migrate': migrate, 'remove': remove, 'recreate': recreate, 'edit': edit, 'lock': lock, 'state': state,
-    'restart': restart, 'reboot_node': reboot_node, 'token': token, 'template': template, 'storage': storage, 'advance': advance,
+    'restart': restart, 'ha': ha, 'reboot_node': reboot_node, 'token': token, 'template': template, 'storage': storage, 'advance': advance,
     'make_qemu': lambda world, vmid, node='pve1': make_guest(world, vmid, node, 'qemu'),
     'held': lambda world, id: world.users.tokens[id].privileges,  # pylint: disable=redefined-builtin
     'logins': lambda world: world.users.logins,

@@ -20,6 +20,7 @@ class Guest:
         self.pool = None
         self.honours_shutdown = None   # None: the knob
         self.shutdown_task = None
+        self.ha = False           # the cluster's manager starts and stops it
         self.env_of_image = None
 
     def digest(self):
@@ -108,7 +109,8 @@ def listing(call):
 
 
 def current(call):
-    return {**facts(call.world, of(call)), 'ha': {'managed': 0}}
+    g = of(call)
+    return {**facts(call.world, g), 'ha': {'managed': 1, 'state': 'started', 'group': None} if g.ha else {'managed': 0}}
 
 
 def config(call):
@@ -185,6 +187,21 @@ def start_steps(world, node, vmid, skip=False):
     g.begin(world)
 
 
+def by_manager(call, g, kind, change):
+    """The task only tells the manager, which acts later."""
+    w = call.world
+
+    def steps():
+        yield w.knobs['task_seconds']
+        w.after(w.knobs['ha_seconds'], change)
+    return tasks.begin(w, g.node, kind, g.vmid, call.user, steps())
+
+
+def started(world, g):
+    g.apply_pending()
+    g.begin(world)
+
+
 def start(call):
     w, p = call.world, call.params
     if call.flag('skiplock') and call.user != 'root@pam':
@@ -193,6 +210,8 @@ def start(call):
     g = at(w, p['node'], p['vmid'])
     if g and g.running:
         die('CT %s already running' % p['vmid'])
+    if g and g.ha:
+        return by_manager(call, g, 'hastart', lambda: started(w, g))
     return tasks.begin(w, p['node'], 'vzstart', p['vmid'], call.user, start_steps(w, p['node'], p['vmid'], call.flag('skiplock')))
 
 
@@ -210,6 +229,8 @@ def stop(call):
     if call.flag('skiplock') and call.user != 'root@pam':
         raise Fault(403, 'Permission check failed (skiplock is only allowed for root@pam)\n')
     g = need_running(call)
+    if g.ha:
+        return by_manager(call, g, 'hastop', g.halt)
     skip = call.flag('skiplock')
 
     def steps():
@@ -237,6 +258,8 @@ def ends(world, g, timeout):
 def shutdown(call):
     w, p = call.world, call.params
     g = need_running(call)
+    if g.ha:
+        return by_manager(call, g, 'hastop', g.halt)
     timeout, force = float(p.get('timeout', 60)), call.flag('forceStop')
 
     def steps():
@@ -302,6 +325,8 @@ def destroy(call):
     need_unlocked(g)
     if g.config.get('protection') == '1':
         die("can't remove CT %d - protection mode enabled" % g.vmid)
+    if g.ha and not call.flag('purge'):
+        die('unable to remove CT %d - used in HA resources and purge parameter not set.' % g.vmid)
     if g.running and not call.flag('force'):
         die('unable to destroy CT %d - container is running' % g.vmid)
 
