@@ -40,7 +40,7 @@ def same_call(shown, sent, also=()):
             same(int(hidden.group(1)), size_of(got), name)
         else:
             same(value, got, name)
-        if not source:
+        if not source or source == 'request':
             fail('%s comes from nowhere' % name)
 
 
@@ -78,6 +78,10 @@ def a_template_is_created_as_it_was_explained(box):
     has(shown.out, 'node pve1: it has the most free memory, 57344 of 65536 MiB, and the guest gets 300 (2 nodes are up)')
     has(shown.out, 'VMID %s: the first to be tried of 200000 to 299999' % shown.calls['POST'][1]['vmid'][0])
     has(shown.out, 'server %s, Proxmox VE 9.2' % box.server.origin)
+    for name, source in (('memory', 'config.linux.resources.memory_limit_in_bytes'), ('cpulimit', 'config.linux.resources.cpu_quota'),
+                         ('hostname', 'sandbox_config.hostname'), ('env', 'config.envs'), ('ostemplate', 'config.image'),
+                         ('rootfs', 'proxmox.storage, rootfsGiB'), ('vmid', 'ctrctl')):
+        same(source, shown.calls['POST'][1][name][1], name)
 
 
 def an_archive_is_created_in_two_steps_as_it_was_explained(box):
@@ -152,7 +156,7 @@ def a_bundle_is_explained_like_a_request(box):
     only_questions(box)
     has(shown.out, 'template local:vztmpl/debian-12-standard_12.12-1_amd64.tar.zst')
     has_not(shown.out, 'hunter2')
-    same('(hidden, 13 bytes)', shown.calls['POST'][1]['env'][0])
+    same(('(hidden, 13 bytes)', 'process.env'), shown.calls['POST'][1]['env'])
 
 
 # -- secrets ---------------------------------------------------------------------------------------------

@@ -29,6 +29,25 @@ enum {
 #define IMAGE(k)   "proxmox.images: " k
 #define DEFAULT(k) "proxmox." k
 
+/* And what a value that is the request's own is called there. */
+static const struct {
+	const char *name, *request, *bundle;
+} places[] = {
+	{ "ostemplate", "config.image", "annotations: the image's name" },
+	{ "hostname", "sandbox_config.hostname", "hostname" },
+	{ "unprivileged", "config.linux.security_context.privileged", "ctrctl" },
+	{ "memory", "config.linux.resources.memory_limit_in_bytes",
+		"linux.resources.memory.limit" },
+	{ "swap", "config.linux.resources.memory_swap_limit_in_bytes",
+		"linux.resources.memory.swap" },
+	{ "cpulimit", "config.linux.resources.cpu_quota", "linux.resources.cpu.quota" },
+	{ "cpuunits", "config.linux.resources.cpu_shares", "linux.resources.cpu.shares" },
+	{ "nameserver", "sandbox_config.dns_config.servers", NULL },
+	{ "searchdomain", "sandbox_config.dns_config.searches", NULL },
+	{ "entrypoint", "config.command, args, working_dir", "process.args, cwd" },
+	{ "env", "config.envs", "process.env" },
+};
+
 struct build {
 	const struct guest_wish *w;
 	const struct pve_target *t;
@@ -37,6 +56,17 @@ struct build {
 	struct pve_form *form;
 	struct err *err;
 };
+
+static void name_places(struct pve_form *form, const struct guest_wish *w)
+{
+	for (size_t i = 0; i < form->n; i++) {
+		struct pve_param *p = &form->items[i];
+		for (size_t k = 0; str_eq(p->from, REQUEST) && k < ARRAY_SIZE(places); k++)
+			if (str_eq(p->name, places[k].name))
+				p->from = w->bundle && places[k].bundle ? places[k].bundle
+									: places[k].request;
+	}
+}
 
 static const char *option(const struct build *b, const char *key)
 {
@@ -533,6 +563,7 @@ int params_build(const struct guest_wish *w, const struct pve_target *t,
 		return -1;
 	if (add_identity(&b) < 0)
 		return -1;
+	name_places(form, w);
 	return pve_form_ok(form, err);
 }
 
@@ -665,6 +696,7 @@ int params_second(const struct guest_wish *w, const struct json *config, struct 
 	pve_form_hide(form, "env");
 	if (form->n && digest)
 		pve_form_set(form, "digest", digest, NULL);
+	name_places(form, w);
 	return pve_form_ok(form, err);
 }
 

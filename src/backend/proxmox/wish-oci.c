@@ -344,7 +344,7 @@ int wish_from_oci(const struct ctr_input *in, const struct settings_proxmox *cfg
 		.wish = ret,
 		.faults = faults };
 
-	*ret = (struct guest_wish){ 0 };
+	*ret = (struct guest_wish){ .bundle = true };
 	ret->readonly_rootfs = in->spec->root && in->spec->root->readonly;
 	if (read_identity(&o, in, err) < 0 ||
 		options_read(ret, cfg, &in->spec->annotations, "annotations", a, faults, err) < 0 ||

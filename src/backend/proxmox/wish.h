@@ -49,6 +49,7 @@ struct wish_identity {
 /* All in the arena; NULL, 0, empty: not wished for. `from` texts are the places in the request. */
 struct guest_wish {
 	struct wish_identity who;
+	bool bundle;          /* it comes from one: for the names of places */
 	const char *image;    /* as the user wrote it */
 	const char *hostname; /* fit for the API */
 	const char **dns_servers, **dns_searches;
