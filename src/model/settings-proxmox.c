@@ -126,6 +126,8 @@ static const struct json_field image_fields[] = {
 	ROW_NUMBER(struct settings_guest_image, rootfs_gib, "rootfsGiB", ROOTFS_MAX),
 	ROW_NUMBER(struct settings_guest_image, cores, "cores", CORES_MAX),
 	J_ROW_STR(struct settings_guest_image, bridge, "bridge", 0),
+	J_ROW_LIST(struct settings_guest_image, entrypoint, "entrypoint", J_STR, 0, const char **,
+		NULL),
 	{ 0 },
 };
 
@@ -554,6 +556,19 @@ static int check_url(const struct settings_guest_image *i, struct err *err)
 		       : bad(err, "sha512", i->sha512, "it isn't 128 hexadecimal digits");
 }
 
+static int check_entrypoint(const struct settings_guest_image *i, struct err *err)
+{
+	if (i->entrypoint && (i->n_entrypoint == 0 || !*i->entrypoint[0]))
+		return bad(err, "entrypoint", NULL, "it begins with a program");
+	for (size_t k = 0; k < i->n_entrypoint; k++)
+		for (const char *p = i->entrypoint[k]; *p; p++)
+			if (((unsigned char)*p < ' ' && *p != '\t') || *p == 0x7f) {
+				err_set(err, ERR_INVALID, NULL, "it has control characters");
+				return err_in(err, "entrypoint[%zu]", k);
+			}
+	return 0;
+}
+
 static int check_image(const struct settings_guest_image *i, struct arena *a, struct err *err)
 {
 	const int n = !!i->template + !!i->oci + !!i->url;
@@ -576,7 +591,7 @@ static int check_image(const struct settings_guest_image *i, struct arena *a, st
 		return bad(err, "bridge", i->bridge, NO_BRIDGE);
 	if (i->memory_mib && i->memory_mib < MEMORY_MIN)
 		return bad(err, "memoryMiB", NULL, "a guest needs 16 at least");
-	return 0;
+	return check_entrypoint(i, err);
 }
 
 static int check_images(const struct settings_proxmox *s, struct arena *a, struct err *err)

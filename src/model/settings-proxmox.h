@@ -55,6 +55,10 @@ struct settings_guest_image {
 	const char *storage;
 	uint32_t memory_mib, rootfs_gib, cores;
 	const char *bridge;
+	/* The image's own, which a server doesn't tell from its command: arguments of a request
+	 * that brings no command go behind it. */
+	const char **entrypoint;
+	size_t n_entrypoint;
 };
 
 struct settings_proxmox {

@@ -259,6 +259,16 @@ def arguments_without_a_command_are_refused_for_an_oci_archive(box):
     same('/sbin/init --show-status=1', guest['config']['entrypoint'])
 
 
+def arguments_go_behind_the_entrypoint_that_the_configuration_names(box):
+    box.configure(images={'db-box': {'template': 'local:vztmpl/busybox-1.tar', 'entrypoint': ['/bin/entry', 'a b']}})
+    _, guest = created(box, image='db-box', args=['-x'])
+    same('/bin/entry "a b" -x', guest['config']['entrypoint'])
+    _, guest = created(box, name='own', image='db-box', command=['/bin/y'], args=['-x'])
+    same('/bin/y -x', guest['config']['entrypoint'])
+    _, guest = created(box, name='none', image='db-box')
+    same('sh', guest['config']['entrypoint'])
+
+
 def older_servers_are_not_asked_for_what_they_do_not_know(box):
     box.server.set(version='9.0')
     box.try_guest(command=['/bin/x']).fails(1, 'needs Proxmox VE 9.1', '9.0')

@@ -427,7 +427,8 @@ static int no_args_only(const struct guest_wish *w, struct err *err)
 	err_set(err, ERR_UNSUPPORTED, "config.args",
 		"the server doesn't tell the image's entrypoint from its command: what of it the "
 		"arguments would replace can't be known");
-	return err_hint(err, "give config.command as well");
+	return err_hint(err, "give config.command as well, or say in proxmox.images what the "
+			     "image's entrypoint is");
 }
 
 static int set_program(const char *const *argv, size_t n, const char *cwd, struct ctr_map_str *env,

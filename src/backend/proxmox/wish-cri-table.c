@@ -40,9 +40,9 @@ static const struct wish_cri_row rows[] = {
 	{ "config.command", WISH_MAPPED, NO_WAIVER,
 		"`entrypoint` (Proxmox VE 9.1); without it the image's own, or a template's init" },
 	{ "config.args", WISH_MAPPED, NO_WAIVER,
-		"`entrypoint`, behind the command. Without a command: behind a template's "
-		"/sbin/init; of an OCI image refused, for the server doesn't tell its entrypoint "
-		"from its command" },
+		"`entrypoint`, behind the command. Without a command: behind the `entrypoint` that "
+		"proxmox.images names for the image, or a template's /sbin/init; of an OCI image "
+		"without that refused, for the server doesn't tell its entrypoint from its command" },
 	{ "config.working_dir", WISH_MAPPED, WAIVE_WORKING_DIR,
 		"`entrypoint` through a shell of the image that goes there first; where a "
 		"template's own init runs it can only be waived" },

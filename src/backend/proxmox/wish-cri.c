@@ -4,6 +4,7 @@
 
 #include "backend/proxmox/encode.h"
 #include "backend/proxmox/options.h"
+#include "backend/proxmox/template.h"
 #include "base/path.h"
 
 #include <assert.h>
@@ -156,9 +157,23 @@ static void check_words(struct wish_cri *c, const char *field, const char **word
 	}
 }
 
+/* What the configuration says of the image's entrypoint: arguments go behind it. */
+static const struct settings_guest_image *entrypoint_of(struct wish_cri *c)
+{
+	struct pve_source source;
+	struct err none = ERR_INIT; /* said when the image is looked for */
+
+	if (!c->wish->image || pve_source_of(c->cfg, c->wish->image, c->arena, &source, &none) < 0)
+		return NULL;
+	return source.image && source.image->n_entrypoint ? source.image : NULL;
+}
+
 static int read_command(struct wish_cri *c, struct err *err)
 {
 	const struct cri_container_config *config = c->config;
+	const struct settings_guest_image *image = NULL;
+	const char **first = config->command;
+	size_t n_first = config->n_command;
 	struct guest_wish *w = c->wish;
 
 	check_words(c, "config.command", config->command, config->n_command);
@@ -166,17 +181,21 @@ static int read_command(struct wish_cri *c, struct err *err)
 	if (config->n_command && !*config->command[0])
 		ctr_fault_add(
 			c->faults, ERR_INVALID, "config.command", "the first word of it is empty");
-	w->n_argv = config->n_command + config->n_args;
-	w->args_only = !config->n_command && config->n_args;
+	if (!n_first && config->n_args)
+		image = entrypoint_of(c);
+	if (image) {
+		first = image->entrypoint;
+		n_first = image->n_entrypoint;
+	}
+	w->n_argv = n_first + config->n_args;
+	w->args_only = !n_first && config->n_args;
 	if (w->n_argv == 0)
 		return 0;
 	w->argv = arena_array(c->arena, w->n_argv, sizeof(*w->argv));
 	if (!w->argv)
 		return err_nomem(err);
-	for (size_t i = 0; i < config->n_command; i++)
-		w->argv[i] = config->command[i];
-	for (size_t i = 0; i < config->n_args; i++)
-		w->argv[config->n_command + i] = config->args[i];
+	for (size_t i = 0; i < w->n_argv; i++)
+		w->argv[i] = i < n_first ? first[i] : config->args[i - n_first];
 	return 0;
 }
 

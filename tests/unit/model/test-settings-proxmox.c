@@ -148,7 +148,8 @@ Test(settings_proxmox, reads_every_key)
 		"\"rate\":10,\"firewall\":true},\"memoryMiB\":1024,\"swapMiB\":16,\"rootfsGiB\":4,"
 		"\"cores\":2,\"nesting\":true,\"onboot\":true,\"pull\":[\"oci\",\"url\"],"
 		"\"images\":{\"db-a\":{\"template\":\"local:vztmpl/a_1.tar.zst\",\"storage\":\"fast\","
-		"\"memoryMiB\":2048,\"rootfsGiB\":16,\"cores\":4,\"bridge\":\"vmbr2\"},"
+		"\"memoryMiB\":2048,\"rootfsGiB\":16,\"cores\":4,\"bridge\":\"vmbr2\","
+		"\"entrypoint\":[\"/entry\",\"\"]},"
 		"\"db-b:1\":{\"oci\":\"docker.io/library/postgres:16\"},"
 		"\"vm-c\":{\"url\":\"https://x.example/c.tar.xz\",\"sha512\":\"" SHA "\"},"
 		"\"vm-d\":{\"template\":\"debian-12\"}},"
@@ -190,6 +191,8 @@ Test(settings_proxmox, reads_every_key)
 	cr_expect_str_eq(images[0].bridge, "vmbr2");
 	cr_expect(images[0].memory_mib == 2048 && images[0].rootfs_gib == 16);
 	cr_expect_eq(images[0].cores, 4);
+	cr_assert_eq(images[0].n_entrypoint, 2);
+	cr_expect_str_eq(images[0].entrypoint[0], "/entry");
 	cr_expect_str_eq(images[1].oci, "docker.io/library/postgres:16");
 	cr_expect_str_eq(images[2].url, "https://x.example/c.tar.xz");
 	cr_expect_str_eq(images[2].sha512, SHA);
@@ -423,6 +426,12 @@ Test(settings_proxmox, an_image_stands_for_exactly_one_thing)
 		IMAGE("\"template\":\"a\",\"sha512\":\"ab\""), AT ".sha512: it goes with url only");
 	refuse_more(IMAGE("\"template\":\"a\",\"memoryMiB\":8"),
 		AT ".memoryMiB: a guest needs 16 at least");
+	refuse_more(IMAGE("\"template\":\"a\",\"entrypoint\":[]"),
+		AT ".entrypoint: it begins with a program");
+	refuse_more(IMAGE("\"template\":\"a\",\"entrypoint\":[\"\"]"),
+		AT ".entrypoint: it begins with a program");
+	refuse_more(IMAGE("\"template\":\"a\",\"entrypoint\":[\"a\",\"\\n\"]"),
+		AT ".entrypoint[1]: it has control characters");
 	refuse_more(IMAGE("\"template\":\"a\",\"storage\":\"-\""),
 		AT ".storage: -: it isn't the name of a storage");
 	refuse_more("\"images\":{\"DB A\":{\"template\":\"a\"}}",
