@@ -111,6 +111,21 @@ def a_second_step_whose_answer_is_lost_is_done_once(box):
     has(one_guest(box, id)['config']['env'], 'PGUSER=me')
 
 
+def a_second_step_that_is_refused_leaves_nothing(box):
+    box.configure(images={'db-pg': POSTGRES})
+    box.server.fault('PUT /nodes', 'status', code=403, text='Permission check failed (/vms/200000, VM.Config.Options)')
+    box.try_guest(image='db-pg', envs=[{'key': 'A', 'value': 'b'}]).fails(
+        1, 'guest 2', 'its command and environment', 'VM.Config.Options')
+    nothing_left(box)
+
+
+def a_guest_that_is_removed_between_the_steps_is_said(box):
+    box.configure(images={'db-pg': POSTGRES})
+    box.server.fault('GET /nodes/pve[12]/lxc/[0-9]+/config', 'control', op='remove', args={'vmid': '$vmid'})
+    box.try_guest(image='db-pg', envs=[{'key': 'A', 'value': 'b'}]).fails(1, 'it was removed by somebody else')
+    nothing_left(box)
+
+
 def the_node_with_more_free_memory_is_taken(box):
     box.server.set(memory_used={'pve1': 60 << 30, 'pve2': 1 << 30})
     box.configure(templateStorages=['local'])
@@ -267,6 +282,24 @@ def a_stranger_who_took_the_number_while_the_answer_was_lost_is_left_alone(box):
     same(['somebody else\'s\n'], [g['config']['description'] for g in box.server.guests()])
 
 
+def a_machine_that_took_the_number_while_the_answer_was_lost_is_left_alone(box):
+    box.server.fault(POST, 'status', code=596, text='Connection timed out')
+    box.server.fault(POST, 'control', nth=2, op='make_qemu', args={'vmid': '$vmid'})
+    id = box.create_guest()
+    box.call('delete', id).ok()
+    same(['qemu'], [g['kind'] for g in box.server.guests()])
+
+
+def a_server_that_goes_with_the_answer_leaves_a_record(box):
+    box.pod()
+    box.server.fault(POST, 'drop')
+    box.server.fault('GET ', 'close', nth=3, count=0)
+    box.try_guest().fails(1, 'after an answer was lost', 'ctrctl delete --force')
+    box.server.clear_faults()
+    id, = ids(box)
+    recovered(box, id)
+
+
 def answers_that_are_lost_for_good_end_in_an_error(box):
     box.server.fault(POST, 'status', code=596, text='Connection timed out', count=0)
     box.try_guest().fails(1, '596', 'guest 2')
@@ -415,6 +448,8 @@ def a_log_file_that_is_a_link_is_refused_before_anything_is_made(box):
     os.unlink(os.path.join(logs, '0.log'))
     os.link(victim, os.path.join(logs, '0.log'))
     box.try_guest(log_path='0.log').fails(1, 'hard link')
+    os.mkfifo(os.path.join(logs, 'fifo'))
+    box.try_guest(log_path='fifo').fails(1, 'log file fifo')
     os.symlink(box.folder, os.path.join(logs, 'sub'))
     box.try_guest(log_path='sub/victim').fails(1, 'sub')
     same(0, os.path.getsize(victim))
@@ -461,6 +496,12 @@ def killed_before_it_knows_the_task_it_can_be_deleted(box):
 def killed_before_it_knows_a_slow_task_it_waits_and_deletes(box):
     box.server.fault('TASK vzcreate', 'slow', seconds=1.5)
     recovered(box, killed(box, POST, 'kill_after'))
+
+
+def killed_before_it_knows_the_task_of_one_without_tags_it_can_be_deleted(box):
+    """Only the journal knows of it."""
+    box.server.set(free_tags=False)
+    recovered(box, killed(box, POST, 'kill_after', nth=2))
 
 
 def killed_while_the_task_runs_it_ends_the_task(box):
