@@ -52,7 +52,7 @@ static CURLcode on_ssl_ctx(CURL *easy, void *ssl_ctx, void *arg)
 {
 	struct http *h = arg;
 
-	trust_pin(&h->trust, ssl_ctx);
+	trust_apply(&h->trust, ssl_ctx);
 	return CURLE_OK;
 }
 
@@ -169,6 +169,13 @@ static bool set_protocol(CURL *e)
 	       !curl_easy_setopt(e, CURLOPT_USERAGENT, "ctrctl/" CTRCTL_VERSION);
 }
 
+static bool uses_openssl(void)
+{
+	const char *version = curl_version_info(CURLVERSION_NOW)->ssl_version;
+
+	return version && str_starts(version, "OpenSSL/");
+}
+
 /* Fingerprint, else the given CA and the host's name, else the system's CAs and the name. */
 static bool set_trust(struct http *h)
 {
@@ -178,15 +185,16 @@ static bool set_trust(struct http *h)
 	if (curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L) ||
 		curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, h->trust.pinned ? 0L : 2L))
 		return false;
+	/* The version was checked, if there is a pin; without one it may be another library. */
+	if (uses_openssl() && (curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx) ||
+				      curl_easy_setopt(e, CURLOPT_SSL_CTX_DATA, h)))
+		return false;
 	if (!h->trust.pinned && !h->setup->ca)
 		return true;
 	/* Nobody else's CAs. */
 	if (curl_easy_setopt(e, CURLOPT_CAINFO, NULL) || curl_easy_setopt(e, CURLOPT_CAPATH, NULL))
 		return false;
-	if (h->trust.pinned)
-		return !curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx) &&
-		       !curl_easy_setopt(e, CURLOPT_SSL_CTX_DATA, h);
-	return !curl_easy_setopt(e, CURLOPT_CAINFO_BLOB, &ca);
+	return h->trust.pinned || !curl_easy_setopt(e, CURLOPT_CAINFO_BLOB, &ca);
 }
 
 static int check_library(const struct http_setup *setup, struct err *err)
@@ -196,7 +204,7 @@ static int check_library(const struct http_setup *setup, struct err *err)
 	if (v->version_num < 0x075500)
 		return err_set(err, ERR_UNSUPPORTED, NULL,
 			"libcurl is of version %s, 7.85 is needed", v->version);
-	if (*setup->fingerprint && (!v->ssl_version || !str_starts(v->ssl_version, "OpenSSL/")))
+	if (*setup->fingerprint && !uses_openssl())
 		return err_set(err, ERR_UNSUPPORTED, NULL,
 			"libcurl uses %s: a fingerprint needs one that uses OpenSSL",
 			v->ssl_version ? v->ssl_version : "no TLS");
@@ -302,20 +310,32 @@ static bool is_distrust(CURLcode rc)
 	return false;
 }
 
+/* The request hasn't been sent. */
+static void explain_unsent(struct http *h, CURLcode rc, const char *what)
+{
+	const struct trust *t = &h->trust;
+	struct http_reply *r = h->reply;
+
+	if (t->pinned && t->refused && *t->found)
+		http_reply_failed(r, HTTPS_UNTRUSTED,
+			"the server's certificate has the fingerprint %s, not the configured one",
+			t->found);
+	else if (is_distrust(rc) && *t->found)
+		http_reply_failed(r, HTTPS_UNTRUSTED,
+			"%s; the server's certificate has the fingerprint %s", what, t->found);
+	else if (is_distrust(rc) || (t->pinned && rc == CURLE_ABORTED_BY_CALLBACK))
+		http_reply_failed(r, HTTPS_UNTRUSTED, "%s", what);
+	else
+		http_reply_failed(r, HTTPS_UNREACHED, "%s", what);
+}
+
 static void explain(struct http *h, CURLcode rc)
 {
 	const char *what = *h->error ? h->error : curl_easy_strerror(rc);
 	struct http_reply *r = h->reply;
 
-	if (!h->sent && h->trust.pinned && h->trust.refused && *h->trust.found)
-		http_reply_failed(r, HTTPS_UNTRUSTED,
-			"the server's certificate has the fingerprint %s, not the configured one",
-			h->trust.found);
-	else if (!h->sent &&
-		 (is_distrust(rc) || (h->trust.pinned && rc == CURLE_ABORTED_BY_CALLBACK)))
-		http_reply_failed(r, HTTPS_UNTRUSTED, "%s", what);
-	else if (!h->sent)
-		http_reply_failed(r, HTTPS_UNREACHED, "%s", what);
+	if (!h->sent)
+		explain_unsent(h, rc, what);
 	else if (h->too_big || rc == CURLE_FILESIZE_EXCEEDED)
 		http_reply_failed(r, HTTPS_TOO_BIG, "the answer is bigger than %d MiB",
 			HTTPS_ANSWER_MAX >> 20);

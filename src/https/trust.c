@@ -2,7 +2,8 @@
 /*
  * A certificate by its fingerprint: SHA-256 of the leaf's DER, as the server's administrators see
  * it. It replaces the whole of verification, and takes place during the handshake: nothing of the
- * request, and no credential, has been sent by then.
+ * request, and no credential, has been sent by then. Where CAs decide, the fingerprint is only
+ * noted, for who has to find out whose certificate it was.
  */
 #include "https/trust.h"
 
@@ -43,28 +44,42 @@ void trust_print(const unsigned char digest[TRUST_DIGEST], char ret[3 * TRUST_DI
 	}
 }
 
-static int verify(X509_STORE_CTX *store, void *arg)
+/* Its fingerprint goes to t->found, "" if there is none. */
+static void look_at(struct trust *t, X509_STORE_CTX *store, unsigned char digest[EVP_MAX_MD_SIZE])
 {
-	struct trust *t = arg;
-	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned n = 0;
 	X509 *leaf = X509_STORE_CTX_get0_cert(store);
 
-	t->refused = true;
 	t->found[0] = 0;
-	if (leaf && X509_digest(leaf, EVP_sha256(), digest, &n) && n == TRUST_DIGEST) {
+	if (leaf && X509_digest(leaf, EVP_sha256(), digest, &n) && n == TRUST_DIGEST)
 		trust_print(digest, t->found);
-		t->refused = memcmp(digest, t->want, TRUST_DIGEST) != 0;
-	}
+}
+
+static int verify_pin(X509_STORE_CTX *store, void *arg)
+{
+	struct trust *t = arg;
+	unsigned char digest[EVP_MAX_MD_SIZE] = { 0 };
+
+	look_at(t, store, digest);
+	t->refused = !*t->found || memcmp(digest, t->want, TRUST_DIGEST) != 0;
 	X509_STORE_CTX_set_error(
 		store, t->refused ? X509_V_ERR_APPLICATION_VERIFICATION : X509_V_OK);
 	return t->refused ? 0 : 1;
 }
 
-void trust_pin(struct trust *t, void *ssl_ctx)
+static int verify_chain(X509_STORE_CTX *store, void *arg)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+
+	look_at(arg, store, digest);
+	return X509_verify_cert(store) > 0;
+}
+
+void trust_apply(struct trust *t, void *ssl_ctx)
 {
 	/* Until it has been looked at, it is refused: see on_request in http.c. */
 	t->refused = true;
-	SSL_CTX_set_verify(ssl_ctx, SSL_VERIFY_PEER, NULL);
-	SSL_CTX_set_cert_verify_callback(ssl_ctx, verify, t);
+	if (t->pinned)
+		SSL_CTX_set_verify(ssl_ctx, SSL_VERIFY_PEER, NULL);
+	SSL_CTX_set_cert_verify_callback(ssl_ctx, t->pinned ? verify_pin : verify_chain, t);
 }

@@ -86,7 +86,8 @@ def a_ca_file_vouches_for_its_own_and_for_the_name(box):
     for name, how, trusted, outcome in rows:
         make_leaf(box.folder, name, 'ca', **how)
         with Tls(box, cert=name) as server:
-            became(outcome, one(box, server, 'POST /x a=b', pinned=False, options=('--ca', trusted)))
+            reply = became(outcome, one(box, server, 'POST /x a=b', pinned=False, options=('--ca', trusted)))
+            same(outcome == 'untrusted', server.fingerprint in reply['reason'], name)
             same(outcome == 'answered', bool(server.requests), name)
             same(outcome == 'answered', bool(server.bytes), name)
     with Tls(box, cert='named') as server:
@@ -97,6 +98,26 @@ def without_a_ca_the_systems_decide_and_refuse_a_server_that_signed_itself(box):
     with Tls(box) as server:
         became('untrusted', one(box, server, 'GET /x', pinned=False))
         same(b'', server.bytes)
+
+
+def a_ca_file_takes_the_place_of_the_systems(box):
+    ca, other = make_ca(box.folder, 'ca'), make_ca(box.folder, 'ca2')
+    make_leaf(box.folder, 'leaf', 'ca')
+    certs = box.folder + '/certs'
+    os.mkdir(certs)
+    for name in ('ca-certificates.crt', 'ca.pem'):
+        shutil.copy(ca, os.path.join(certs, name))
+    openssl(certs, 'rehash', '.')
+    os.chmod(box.folder, 0o711)
+    command = ('unshare', '-m', 'sh', '-c', 'mount --bind %s /etc/ssl/certs && exec "$@"' % certs, 'sh')
+    with Tls(box) as server:
+        became('answered', one(box, server, 'GET /x', pinned=False, command=command))
+        became('untrusted', one(box, server, 'GET /x', pinned=False, command=command, options=('--ca', other)))
+        became('answered', one(box, server, 'GET /x', pinned=False, command=command, options=('--ca', ca)))
+        for hide in ('ca-certificates.crt', 'ca.pem'):      # by the bundle alone, by the folder alone
+            os.rename(os.path.join(certs, hide), box.folder + '/hidden')
+            became('untrusted', one(box, server, 'GET /x', pinned=False, command=command, options=('--ca', other)))
+            os.rename(box.folder + '/hidden', os.path.join(certs, hide))
 
 
 def a_fingerprint_is_not_widened_by_a_ca(box):
