@@ -223,6 +223,21 @@ Test(lifecycle, start_whose_answer_is_lost_is_not_asked_for_twice)
 	SCRIPT_ENDS();
 }
 
+Test(lifecycle, one_that_was_never_made_whole_is_not_acted_upon)
+{
+	for (int phase = GUEST_INTENT; phase < GUEST_MADE; phase++) {
+		journal.phase = phase;
+		save();
+		script_begin(NULL, 0);
+		cr_assert_eq(proxmox_start(&rec, dir_fd, NULL, NULL, &err), -1);
+		cr_assert_eq(err.code, ERR_STATE);
+		EXPECT_HINT("create it again");
+		cr_assert_eq(proxmox_signal(&rec, dir_fd, SIGKILL, false, &err), -1);
+		cr_assert_eq(err.code, ERR_STATE);
+		cr_assert_eq(script.asked, 0);
+	}
+}
+
 /* ---- signals ---- */
 
 Test(lifecycle, term_asks_it_to_shut_down_and_does_not_wait)
@@ -602,6 +617,7 @@ Test(lifecycle, destroy_ends_the_process_that_stood_for_it_and_no_other)
 	rec.start_time = st.start_time + 1;
 	SCRIPT(NOWHERE, IS_FREE, NOWHERE, IS_FREE);
 	cr_assert_eq(proxmox_destroy(&rec, dir_fd, &err), 0, "%s", said());
+	usleep(200000); /* a SIGKILL would have been acted upon */
 	cr_assert_eq(waitpid(child, &status, WNOHANG), 0, "another process was killed");
 	rec.start_time = st.start_time;
 	cr_assert_eq(proxmox_destroy(&rec, dir_fd, &err), 0, "%s", said());
