@@ -10,6 +10,7 @@
 enum {
 	LOOK_SOON_MS = 150, /* whether a task that isn't waited for has failed at once */
 	GONE_TRIES = 3,     /* it moves from node to node, and each time we come too late */
+	UNREACHED_TRIES = 3,
 };
 
 /* ---- whom ---- */
@@ -178,6 +179,10 @@ int act_again(struct subject *s, const struct act *act, const struct guest_look 
 			return -1;
 		}
 		break;
+	case PVE_UNREACHED:
+		if (tries >= UNREACHED_TRIES)
+			return 0;
+		break;
 	case PVE_LOCKED:
 	case PVE_BUSY:
 	case PVE_NO_QUORUM:
@@ -257,8 +262,8 @@ static int attempt(struct subject *s, const struct act *act, const struct guest_
 				     : pve_path(s->arena, "nodes", look->node, "lxc", vmid, NULL);
 	if (!path)
 		return err_nomem(err);
-	if (note(s, act->note, err) < 0 ||
-		pve_send(s->pve, s->arena, act->method, path, act->form, &data, fault, err) < 0)
+	if (note(s, act->note, err) < 0 || pve_send_once(s->pve, s->arena, act->method, path,
+						   act->form, &data, fault, err) < 0)
 		return -1;
 	if (pve_upid_of(data, s->arena, &upid, err) < 0) {
 		fault->reason = PVE_AMBIGUOUS; /* it was taken, as it seems */

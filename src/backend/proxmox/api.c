@@ -426,16 +426,30 @@ int pve_get_once(struct pve *pve, struct arena *arena, const char *path,
 	return call(&c, true, ret_data, fault, err);
 }
 
-int pve_send(struct pve *pve, struct arena *arena, enum https_method method, const char *path,
-	const struct pve_form *form, const struct json **ret_data, struct pve_fault *fault,
-	struct err *err)
+static int send_it(struct pve *pve, struct arena *arena, enum https_method method, const char *path,
+	const struct pve_form *form, bool once, const struct json **ret_data,
+	struct pve_fault *fault, struct err *err)
 {
 	/* A kept connection may be dead by now, which shows only when it is used: a POST must not
 	 * be sent twice for that. */
 	struct call c = { pve, arena, { .method = method, .fresh = method == HTTPS_POST }, path,
 		form };
 
-	return call(&c, false, ret_data, fault, err);
+	return call(&c, once, ret_data, fault, err);
+}
+
+int pve_send(struct pve *pve, struct arena *arena, enum https_method method, const char *path,
+	const struct pve_form *form, const struct json **ret_data, struct pve_fault *fault,
+	struct err *err)
+{
+	return send_it(pve, arena, method, path, form, false, ret_data, fault, err);
+}
+
+int pve_send_once(struct pve *pve, struct arena *arena, enum https_method method, const char *path,
+	const struct pve_form *form, const struct json **ret_data, struct pve_fault *fault,
+	struct err *err)
+{
+	return send_it(pve, arena, method, path, form, true, ret_data, fault, err);
 }
 
 /* ---- version ---- */

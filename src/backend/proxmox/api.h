@@ -105,6 +105,11 @@ int pve_send(struct pve *, struct arena *, enum https_method, const char *path,
 	const struct pve_form *form, const struct json **ret_data, struct pve_fault *fault,
 	struct err *) _must_check_;
 
+/* The same, sent just once: for whoever looks again before it is sent again. */
+int pve_send_once(struct pve *, struct arena *, enum https_method, const char *path,
+	const struct pve_form *form, const struct json **ret_data, struct pve_fault *fault,
+	struct err *) _must_check_;
+
 /* GET /version, once per session. */
 int pve_version(struct pve *, struct err *) _must_check_;
 bool pve_at_least(const struct pve *, unsigned major, unsigned minor);

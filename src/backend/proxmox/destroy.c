@@ -89,7 +89,7 @@ static int send_delete(struct subject *s, const struct guest_look *look, uint64_
 	if (!path)
 		return err_nomem(err);
 	if (pve_form_ok(&form, err) < 0 ||
-		pve_send(s->pve, s->arena, HTTPS_DELETE, path, &form, &data, fault, err) < 0)
+		pve_send_once(s->pve, s->arena, HTTPS_DELETE, path, &form, &data, fault, err) < 0)
 		return -1;
 	if (pve_upid_of(data, s->arena, &upid, err) < 0) {
 		fault->reason = PVE_AMBIGUOUS; /* it was taken, as it seems */

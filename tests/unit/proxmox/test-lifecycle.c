@@ -598,6 +598,21 @@ Test(lifecycle, destroy_whose_answer_is_lost_looks_before_it_asks_again)
 	SCRIPT_ENDS();
 }
 
+/* Meanwhile it may have become somebody else's. */
+Test(lifecycle, destroy_looks_again_before_each_try)
+{
+	SCRIPT(LOOK("stopped"), OURS,
+		{ DELETE_ASK, 500,
+			"{\"data\":null,\"message\":\"cluster not ready - no quorum?\\n\"}" },
+		LOOK("stopped"), OURS,
+		{ DELETE_ASK, 500,
+			"{\"data\":null,\"message\":\"can't lock file 'x' - got timeout\\n\"}" },
+		LOOK("stopped"), OURS, { DELETE_ASK, 595, "" }, LOOK("stopped"), OURS,
+		BEGUN(DELETE_ASK, "vzdestroy"), ENDED("vzdestroy", "OK"));
+	cr_assert_eq(proxmox_destroy(&rec, dir_fd, &err), 0, "%s", said());
+	SCRIPT_ENDS();
+}
+
 Test(lifecycle, destroy_ends_the_process_that_stood_for_it_and_no_other)
 {
 	char boot[PROC_BOOT_ID_MAX];
