@@ -11,6 +11,7 @@ enum {
 	LOOK_SOON_MS = 150, /* whether a task that isn't waited for has failed at once */
 	GONE_TRIES = 3,     /* it moves from node to node, and each time we come too late */
 	UNREACHED_TRIES = 3,
+	KILLED_TRIES = 1, /* its worker was killed, or the node restarted */
 };
 
 /* ---- whom ---- */
@@ -181,6 +182,10 @@ int act_again(struct subject *s, const struct act *act, const struct guest_look 
 		break;
 	case PVE_UNREACHED:
 		if (tries >= UNREACHED_TRIES)
+			return 0;
+		break;
+	case PVE_KILLED:
+		if (tries >= KILLED_TRIES)
 			return 0;
 		break;
 	case PVE_LOCKED:

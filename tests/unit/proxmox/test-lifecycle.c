@@ -238,6 +238,17 @@ Test(lifecycle, one_that_was_never_made_whole_is_not_acted_upon)
 	}
 }
 
+Test(lifecycle, start_whose_worker_was_killed_is_tried_once_more)
+{
+	SCRIPT(LOOK("stopped"), OURS, BEGUN("POST " GUEST "/status/start ", "vzstart"),
+		ENDED("vzstart", "unexpected status"), LOG("vzstart", ""), LOOK("stopped"), OURS,
+		BEGUN("POST " GUEST "/status/start ", "vzstart"),
+		ENDED("vzstart", "unexpected status"), LOG("vzstart", ""));
+	cr_assert_eq(proxmox_start(&rec, dir_fd, NULL, NULL, &err), -1);
+	EXPECT_SAID("unexpected status");
+	SCRIPT_ENDS();
+}
+
 /* ---- signals ---- */
 
 Test(lifecycle, term_asks_it_to_shut_down_and_does_not_wait)
