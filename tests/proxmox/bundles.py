@@ -372,7 +372,7 @@ def create_killed_once_the_process_is_there_leaves_nothing(box):
         eventually(lambda: not processes(box), what='end of the processes')
 
     run_('-o', log)
-    same(1, len(processes(box)), 'processes that stand for a guest')
+    eventually(lambda: len(processes(box)) == 1, what='one process that stands for a guest')
     remove()
     count, points = {}, []
     with open(log, encoding='utf-8', errors='replace') as f:
