@@ -5,7 +5,7 @@
 import base64
 import stat
 
-from tls import Client, became, is_sanitized, one, secret_file, skip_sanitized
+from tls import Client, became, one, ordinary_one, secret_file
 from pve import *
 
 NOBODY = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', '--']
@@ -218,8 +218,9 @@ def processes():
 
 def memory(pid):
     """All that can be read of it; with sanitizers, that is terabytes."""
-    if is_sanitized():
-        return
+    with open('/proc/%d/maps' % pid, encoding='utf-8') as maps:
+        if 'libasan' in maps.read():
+            return
     with open('/proc/%d/maps' % pid, encoding='utf-8') as maps, open('/proc/%d/mem' % pid, 'rb', buffering=0) as mem:
         for line in maps:
             place, rights = line.split()[:2]
@@ -285,8 +286,7 @@ def no_value_of_a_query_is_in_the_log(box):
 
 
 def nobody_else_can_look_into_the_program(box):
-    skip_sanitized()
-    with Client(box, box.server, *with_token(box)['options'], token=False) as client:
+    with Client(box, box.server, *with_token(box)['options'], token=False, program=ordinary_one()) as client:
         client.ask('GET /version')
         pid = client.program()
         same(0, os.stat('/proc/%d/mem' % pid).st_uid, 'it is dumpable')
@@ -300,8 +300,7 @@ def nobody_else_can_look_into_the_program(box):
 
 def the_secret_is_in_pages_that_are_not_dumped(box):
     """A password is kept for the next login: in memory that is locked, not dumped, and in no other."""
-    skip_sanitized()
-    with Client(box, box.server, *as_root(box)['options'], token=False) as client:
+    with Client(box, box.server, *as_root(box)['options'], token=False, program=ordinary_one()) as client:
         client.ask('GET /version')
         pid = client.program()
         with open('/proc/%d/smaps' % pid, encoding='utf-8') as f:

@@ -26,8 +26,13 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'kernel'))
 
 from box import *  # noqa: E402,F403 pylint: disable=wrong-import-position
 
-# That of ctrctl's own build folder: it may be one with sanitizers.
-ONE = os.path.join(os.path.dirname(CTRCTL), '..', '..', 'tests', 'proxmox', 'client-one')
+
+def client_of(ctrctl):
+    """That of ctrctl's own build folder: it may be one with sanitizers."""
+    return os.path.join(os.path.dirname(ctrctl), '..', '..', 'tests', 'proxmox', 'client-one')
+
+
+ONE = client_of(CTRCTL)
 SECRET = '5ec2e7-70ce-4a5e-9b1d-d0cb5a9e77aa'
 TOKEN = 'ctrctl@pve!ctrl=' + SECRET
 
@@ -247,9 +252,10 @@ def secret_file(box, text=TOKEN + '\n', name='token', mode=0o600):
 class Client:
     """A client that stays: ask() for one exchange after another."""
 
-    def __init__(self, box, server, *options, pinned=True, token=True, env=None, pass_fds=(), command=(), origin=None):
+    def __init__(self, box, server, *options, pinned=True, token=True, env=None, pass_fds=(), command=(), origin=None,
+                 program=ONE):
         self.log = os.path.join(box.folder, 'client.log')
-        args = [*command, ONE, '--log', self.log]
+        args = [*command, program, '--log', self.log]
         if pinned:
             args += ['--fingerprint', server.fingerprint]
         if token:
@@ -311,10 +317,14 @@ def is_sanitized():
         return b'__asan_init' in f.read()
 
 
-def skip_sanitized():
-    """A program with sanitizers keeps its user, so that it can report, and has memory without end."""
-    if is_sanitized():
+def ordinary_one():
+    """A program with sanitizers keeps its user, so that it can report, and has memory without end: where that matters, the ordinary
+    one is taken, if the suite has named it."""
+    if not is_sanitized():
+        return ONE
+    if 'ORDINARY' not in os.environ:
         skip('with sanitizers the program is another')
+    return client_of(os.environ['ORDINARY'])
 
 
 def became(outcome, reply, **more):

@@ -560,8 +560,7 @@ def a_child_has_a_program_of_its_own(box):
 
 
 def the_program_runs_as_nobody_with_nothing_but_its_fds(box):
-    skip_sanitized()
-    with Tls(box) as server, Client(box, server, env={'SOMETHING': 'of ours'}) as client:
+    with Tls(box) as server, Client(box, server, env={'SOMETHING': 'of ours'}, program=ordinary_one()) as client:
         client.ask('GET /x')
         pid = client.program()
         with open('/proc/%d/status' % pid, encoding='ascii') as f:

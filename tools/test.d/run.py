@@ -193,7 +193,8 @@ def run_proxmox(options):
 
     def run(program):
         usual = program in alone or options.chosen or not os.path.exists(sanitized)
-        return run_here(program, options, PROXMOX_SECONDS, CTRCTL=options.ctrctl if usual else sanitized)
+        return run_here(program, options, PROXMOX_SECONDS, CTRCTL=options.ctrctl if usual else sanitized,
+                        ORDINARY=options.ctrctl)
 
     with concurrent.futures.ThreadPoolExecutor(PROXMOX_AT_ONCE) as pool:
         for result in pool.map(run, together):
