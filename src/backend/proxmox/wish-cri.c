@@ -157,15 +157,25 @@ static void check_words(struct wish_cri *c, const char *field, const char **word
 	}
 }
 
-/* What the configuration says of the image's entrypoint: arguments go behind it. */
-static const struct settings_guest_image *entrypoint_of(struct wish_cri *c)
+/* What the configuration says of the image's entrypoint: arguments go behind it. NULL: nothing. */
+static int entrypoint_of(
+	struct wish_cri *c, const struct settings_guest_image **ret, struct err *err)
 {
 	struct pve_source source;
-	struct err none = ERR_INIT; /* said when the image is looked for */
+	struct err why = ERR_INIT;
 
-	if (!c->wish->image || pve_source_of(c->cfg, c->wish->image, c->arena, &source, &none) < 0)
-		return NULL;
-	return source.image && source.image->n_entrypoint ? source.image : NULL;
+	*ret = NULL;
+	if (!c->wish->image)
+		return 0;
+	if (pve_source_of(c->cfg, c->wish->image, c->arena, &source, &why) < 0) {
+		/* An image that can't be is said when it is looked for. */
+		if (why.code == ERR_EXHAUSTED)
+			*err = why;
+		return why.code == ERR_EXHAUSTED ? -1 : 0;
+	}
+	if (source.image && source.image->n_entrypoint)
+		*ret = source.image;
+	return 0;
 }
 
 static int read_command(struct wish_cri *c, struct err *err)
@@ -181,8 +191,8 @@ static int read_command(struct wish_cri *c, struct err *err)
 	if (config->n_command && !*config->command[0])
 		ctr_fault_add(
 			c->faults, ERR_INVALID, "config.command", "the first word of it is empty");
-	if (!n_first && config->n_args)
-		image = entrypoint_of(c);
+	if (!n_first && config->n_args && entrypoint_of(c, &image, err) < 0)
+		return -1;
 	if (image) {
 		first = image->entrypoint;
 		n_first = image->n_entrypoint;
