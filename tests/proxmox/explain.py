@@ -159,6 +159,23 @@ def a_bundle_is_explained_like_a_request(box):
     same(('(hidden, 13 bytes)', 'process.env'), shown.calls['POST'][1]['env'])
 
 
+def a_handler_whose_images_are_all_guests(box):
+    """docs/proxmox.md: the engine's handler runs ctrctl with settings of its own."""
+    box.configure(pull=['oci'], waive=['capabilities', 'user', 'no-new-privileges'], others={'routing': {'routes': [
+        {'image': '**', 'backend': 'proxmox'}]}})
+
+    def engine(kind, image):
+        def edit(config):
+            config['annotations'] = {'io.kubernetes.cri.container-type': kind, 'io.kubernetes.cri.image-name': image}
+        return edit
+    shown = Shown(box, '--bundle', box.bundle(engine('container', 'docker.io/library/postgres:16')))
+    shown.result.ok()
+    has(shown.out, 'it would be fetched from a registry: docker.io/library/postgres:16')
+    same('process.args, cwd', shown.calls['PUT'][1]['entrypoint'][1])
+    shown = Shown(box, '--bundle', box.bundle(engine('sandbox', 'registry.k8s.io/pause:3.10')))
+    has(shown.out, 'backend native: ')
+
+
 # -- secrets ---------------------------------------------------------------------------------------------
 
 def values_of_the_environment_are_not_shown(box):
