@@ -190,10 +190,21 @@ static int refuse(struct call *c, struct err *err)
 	return -1;
 }
 
-/* Something came that is no envelope: whatever was asked may have been done. */
+/* Something came of which it can't be said what it means: what was asked may have been done. */
+static enum pve_reason untold(const struct call *c)
+{
+	return c->ask.method == HTTPS_GET ? PVE_GARBLED : PVE_AMBIGUOUS;
+}
+
+static int no_memory(struct call *c, struct err *err)
+{
+	c->fault.reason = untold(c);
+	return err_nomem(err);
+}
+
 static int garbled(struct call *c, struct err *err, const char *what)
 {
-	c->fault.reason = c->ask.method == HTTPS_GET ? PVE_GARBLED : PVE_AMBIGUOUS;
+	c->fault.reason = untold(c);
 	pve_words(what, c->fault.text, WORDS_MAX);
 	return refuse(c, err);
 }
@@ -233,10 +244,14 @@ static int read_envelope(struct call *c, struct err *err)
 		return garbled(c, err, "the answer isn't JSON: is this a Proxmox VE server?");
 	body = without_nul(c);
 	if (!body)
-		return err_nomem(err);
+		return no_memory(c, err);
 	if (json_parse(body, a->n, HTTPS_ANSWER_MAX, c->arena, &doc, &bad) < 0) {
-		if (bad.code == ERR_EXHAUSTED && arena_failed(c->arena))
-			return err_nomem(err);
+		/* Memory, or one of the limits. */
+		if (bad.code == ERR_EXHAUSTED) {
+			c->fault.reason = untold(c);
+			*err = bad;
+			return err_in(err, "%s %s:", method_names[c->ask.method], c->path);
+		}
 		snprintf(text, sizeof(text), "the answer is broken: %s", bad.text);
 		return garbled(c, err, text);
 	}
@@ -254,7 +269,7 @@ static int read_refusal(struct call *c, struct err *err)
 
 	add_words(c, &s);
 	if (s.failed)
-		return err_nomem(err);
+		return no_memory(c, err);
 	if (s.p)
 		scrub(c->form, s.p);
 	pve_words(s.p ? s.p : "", c->fault.text, WORDS_MAX);
@@ -298,7 +313,8 @@ static int ask_once(struct call *c, struct err *err)
 			 ? pve->exchange(pve->exchange_arg, &c->ask, c->arena, &c->answer, err)
 			 : pve_client_exchange(pve->client, &c->ask, c->arena, &c->answer, err);
 	if (result < 0) {
-		c->fault.reason = PVE_UNREACHED;
+		/* Without memory the answer may be what is missing. */
+		c->fault.reason = arena_failed(c->arena) ? untold(c) : PVE_UNREACHED;
 		c->hopeless = true;
 		return -1;
 	}
