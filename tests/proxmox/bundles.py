@@ -160,13 +160,25 @@ def the_process_keeps_nothing_of_the_engines(box):
 
 
 def a_signal_to_the_process_shuts_the_guest_down(box):
-    for signo in (15, 2, 3, 1):
+    for signo in (15, 2, 3, 1, signal.SIGPWR, 37, 38):
         g = ctr(box, id='c%d' % signo)
         g.is_seen_running()
         g.signal(signo)
         g.ends(0)
         same(1, len([t for t in box.server.tasks('vzshutdown') if t['id'] == str(g.vmid)]))
         g.delete()
+
+
+def other_signals_have_no_meaning(box):
+    g = ctr(box)
+    for signo in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGTSTP, 40):
+        g.signal(signo)
+    g.is_seen_running()
+    assert g.runs()
+    same([], box.server.tasks('vzshutdown'))
+    box.call('kill', 'c', 'KILL').ok()
+    g.ends(137)
+    g.delete()
 
 
 def a_second_signal_stops_it_at_once(box):

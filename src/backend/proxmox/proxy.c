@@ -447,13 +447,21 @@ static int note_process(
 	return 0;
 }
 
-static void watch_for(sigset_t *set)
+/* Those that mean an end; and all that can be held back, since none but those has a meaning here.
+ */
+static void choose_signals(sigset_t *ends, sigset_t *held)
 {
-	static const int signals[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP };
+	/* The last two are SIGRTMIN+3 and +4 as the kernel and others count, which systemd takes
+	 * for halt and poweroff; the C library may keep more of them for itself. */
+	static const int orderly[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGPWR, 37, 38 };
+	static const int own[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS };
 
-	sigemptyset(set);
-	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
-		sigaddset(set, signals[i]);
+	sigemptyset(ends);
+	for (size_t i = 0; i < ARRAY_SIZE(orderly); i++)
+		sigaddset(ends, orderly[i]);
+	sigfillset(held);
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		sigdelset(held, own[i]);
 }
 
 int proxmox_proxy_begin(
@@ -463,7 +471,7 @@ int proxmox_proxy_begin(
 		.context.cfg = in->context->cfg,
 		.credential = pve_client_credential(in->context->pve.client) };
 	_close_ int to_read = FD_NONE, to_write = FD_NONE, terminal = FD_NONE;
-	sigset_t watched, before;
+	sigset_t watched, held, before;
 	int ends[2];
 	pid_t pid;
 
@@ -476,9 +484,9 @@ int proxmox_proxy_begin(
 	p.rec.context = &p.context;
 	p.rec.phase = CTR_RUNNING;
 	p.terminal = terminal;
-	watch_for(&watched);
+	choose_signals(&watched, &held);
 	/* From its first moment on no signal is lost. */
-	sigprocmask(SIG_BLOCK, &watched, &before);
+	sigprocmask(SIG_BLOCK, &held, &before);
 	pid = fork();
 	if (pid == 0)
 		run(&p, dir_fd, to_write, &watched);
