@@ -6,6 +6,8 @@
 
 #include <inttypes.h>
 
+enum { ID_WIDTH = 64 };
+
 static void close_container(struct ctr_container **k)
 {
 	*k = ctr_container_close(*k);
@@ -58,12 +60,32 @@ static const char *cell(uint64_t value, char buf[24])
 
 static void write_row(struct str *out, const char *id, const struct ctr_stats *s)
 {
-	char ms[24], permille[24], memory[24], limit[24], pids[24];
+	char ms[24], percent[24] = "-", memory[24], limit[24], pids[24];
 
-	str_printf(out, "%-20.64s %10s %6s %14s %14s %6s\n", id,
-		cell(s->cpu_ns == UINT64_MAX ? s->cpu_ns : s->cpu_ns / 1000000, ms),
-		cell(s->cpu_permille, permille), cell(s->memory_bytes, memory),
+	if (s->cpu_permille != UINT64_MAX)
+		snprintf(percent, sizeof(percent), "%" PRIu64 ".%" PRIu64, s->cpu_permille / 10,
+			s->cpu_permille % 10);
+	str_printf(out, "%-*s %10s %6s %14s %14s %6s\n", ID_WIDTH, id,
+		cell(s->cpu_ns == UINT64_MAX ? s->cpu_ns : s->cpu_ns / 1000000, ms), percent,
+		cell(s->memory_bytes, memory),
 		s->memory_limit ? cell(s->memory_limit, limit) : "none", cell(s->pids, pids));
+}
+
+/* The id as it was given may be the beginning of one: the whole one is shown. */
+static int add(struct cli *c, const char *id, bool json, struct json_writer *w, struct str *out,
+	struct err *err)
+{
+	_cleanup_(close_container) struct ctr_container *k =
+		ctr_container_open(c->engine, id, CTR_READ, err);
+	struct ctr_stats s;
+
+	if (!k || ctr_container_stats(k, &s, err) < 0)
+		return -1;
+	if (json)
+		write_json(w, ctr_container_record(k)->id, &s);
+	else
+		write_row(out, ctr_container_record(k)->id, &s);
+	return 0;
 }
 
 int verb_stats(struct cli *c, struct err *err)
@@ -78,21 +100,13 @@ int verb_stats(struct cli *c, struct err *err)
 	if (json)
 		json_w_array(&w);
 	else
-		str_printf(&out, "%-20s %10s %6s %14s %14s %6s\n", "ID", "CPU MS", "CPU ‰",
+		str_printf(&out, "%-*s %10s %6s %14s %14s %6s\n", ID_WIDTH, "ID", "CPU MS", "CPU %",
 			"MEMORY", "LIMIT", "PIDS");
 	for (int i = 0; i < c->n_args; i++) {
-		_cleanup_(close_container) struct ctr_container *k =
-			ctr_container_open(c->engine, c->args[i], CTR_READ, err);
-		struct ctr_stats s;
-
-		if (!k || ctr_container_stats(k, &s, err) < 0) {
-			c->args[0] = c->args[i];
-			return -1;
-		}
-		if (json)
-			write_json(&w, ctr_container_record(k)->id, &s);
-		else
-			write_row(&out, ctr_container_record(k)->id, &s);
+		if (add(c, c->args[i], json, &w, &out, err) == 0)
+			continue;
+		c->args[0] = c->args[i]; /* of several, the one that failed */
+		return -1;
 	}
 	if (json) {
 		json_w_array_end(&w);

@@ -206,6 +206,13 @@ static void fill_from_bundle(struct ctr_record *r, const struct bundle *b)
 	r->has_poststop = hooks && hooks->n_poststop > 0;
 }
 
+/* There is no config.json, so no version of one: the state's own. */
+static void fill_from_request(struct ctr_record *r, const struct ctr_create *req)
+{
+	r->oci_version = "1.3.0";
+	r->annotations = req->wanted->annotations;
+}
+
 /* The record as it is before the first side effect. */
 static int fill_record(struct ctr_container *c, const struct ctr_create *req,
 	const struct bundle *b, struct err *err)
@@ -218,7 +225,7 @@ static int fill_record(struct ctr_container *c, const struct ctr_create *req,
 	if (b->spec)
 		fill_from_bundle(r, b);
 	else
-		r->annotations = req->wanted->annotations;
+		fill_from_request(r, req);
 	r->id = arena_strdup(c->arena, req->id);
 	r->backend = c->backend->name;
 	r->created = arena_strdup(c->arena, proc_now(now));
