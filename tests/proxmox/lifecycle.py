@@ -156,6 +156,19 @@ def a_signal_does_not_wait_for_the_end(box):
     same(['stopped'], [t['status'] for t in box.server.tasks('vzshutdown')])
 
 
+def kill_works_before_8_2(box):
+    """Its stop knows no parameter that would overrule a shutdown."""
+    unknown = 'property is not defined in schema and the schema does not allow additional properties\n'
+    box.server.set(shutdown_seconds=30, version='7.4')
+    box.server.fault('POST .*/status/stop$', 'status', code=400, text='Parameter verification failed.\n',
+                     errors={'overrule-shutdown': unknown})
+    id = started(box)
+    box.call('kill', id, 'TERM').ok()
+    box.call('kill', id, 'KILL').ok()
+    same('stopped', box.status(id))
+    same([['stopped'], 1], [[t['status'] for t in box.server.tasks('vzshutdown')], len(box.server.tasks('vzstop'))])
+
+
 def kill_of_one_that_was_not_started_ends_it(box):
     id = box.create_guest()
     box.call('kill', id, 'KILL').ok()

@@ -5,6 +5,7 @@
 #include "model/signals.h"
 
 #include <signal.h>
+#include <string.h>
 
 enum {
 	FORCE_MARGIN_S = 20, /* after the grace: the server ends it by force, and says so */
@@ -54,22 +55,54 @@ int proxmox_start(const struct ctr_record *rec, int dir_fd, const struct oci_spe
 
 /* ---- end ---- */
 
-/* At once; a shutdown that goes on is overruled. */
-int act_kill(struct subject *s, struct pve_fault *fault, struct err *err)
+static int stop_now(
+	struct subject *s, const struct pve_form *form, struct pve_fault *fault, struct err *err)
 {
-	struct pve_form form = PVE_FORM_INIT(s->arena);
 	const struct act act = { .method = HTTPS_POST,
 		.verb = "stop",
-		.form = &form,
+		.form = form,
 		.task = "vzstop",
 		.is_done = is_down,
 		.deadline_ms = s->pve->cfg->stop_s * 1000,
 		.note = GUEST_KILLED };
 
-	pve_form_set(&form, "overrule-shutdown", "1", NULL);
+	return act_run(s, &act, fault, err);
+}
+
+/* A shutdown that goes on holds the guest: it is asked to end. If it can't be, the stop waits. */
+static void cancel_shutdown(struct subject *s)
+{
+	struct err why = ERR_INIT;
+	struct pve_upid upid;
+	bool running = false;
+	int r = pve_task_find(s->pve, s->guest.node, "vzshutdown", s->guest.vmid, 0, NULL, s->arena,
+		&upid, &running, &why);
+
+	if (r == 1 && running)
+		r = pve_task_cancel(s->pve, &upid, &why);
+	if (r < 0)
+		log_debug("guest %u: its shutdown goes on: %s", s->guest.vmid, why.text);
+}
+
+/* At once; a shutdown that goes on is overruled. */
+int act_kill(struct subject *s, struct pve_fault *fault, struct err *err)
+{
+	static const char overrule[] = "overrule-shutdown";
+	struct pve_form form = PVE_FORM_INIT(s->arena), plain = PVE_FORM_INIT(s->arena);
+	struct err why = ERR_INIT;
+
+	pve_form_set(&form, overrule, "1", NULL);
 	if (pve_form_ok(&form, err) < 0)
 		return -1;
-	return act_run(s, &act, fault, err);
+	if (stop_now(s, &form, fault, &why) == 0)
+		return 0;
+	/* Before 8.2 there was no such parameter. */
+	if (fault->reason == PVE_BAD_PARAMETER && strstr(fault->text, overrule)) {
+		cancel_shutdown(s);
+		return stop_now(s, &plain, fault, err);
+	}
+	*err = why;
+	return -1;
 }
 
 /* The server goes on with it by itself. */

@@ -282,6 +282,22 @@ Test(lifecycle, kill_stops_at_once_over_a_shutdown)
 	SCRIPT_ENDS();
 }
 
+Test(lifecycle, kill_ends_a_shutdown_by_itself_where_the_server_can_not)
+{
+	SCRIPT(LOOK("running"), LOOK("running"), OURS,
+		{ "POST " GUEST "/status/stop overrule-shutdown=1", 400,
+			"{\"data\":null,\"message\":\"Parameter verification failed.\\n\","
+			"\"errors\":{\"overrule-shutdown\":\"property is not defined in schema and "
+			"the schema does not allow additional properties\"}}" },
+		{ "GET /nodes/pve1/tasks?vmid=200104&typefilter=vzshutdown&source=all&limit=50",
+			200, "{\"data\":[{\"upid\":\"" UPID("vzshutdown") "\"}]}" },
+		{ "DELETE " UPID_PATH("vzshutdown"), 200, "{\"data\":null}" }, LOOK("running"),
+		OURS, BEGUN("POST " GUEST "/status/stop ", "vzstop"), ENDED("vzstop", "OK"));
+	cr_assert_eq(proxmox_signal(&rec, dir_fd, SIGKILL, true, &err), 0, "%s", said());
+	cr_assert_eq(stopped_by(), GUEST_KILLED);
+	SCRIPT_ENDS();
+}
+
 Test(lifecycle, all_signals_that_end_a_system_shut_it_down)
 {
 	const int ends[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGPWR, 37, 38 };
