@@ -205,7 +205,7 @@ def a_create_that_fails_in_its_task_leaves_nothing(box):
 
 def a_task_that_vanishes_is_told_as_what_it_is(box):
     id = box.create_guest()
-    box.server.fault('TASK vzstart', 'vanish')
+    box.server.fault('TASK vzstart', 'vanish', count=2)
     box.call('start', id).fails(1, 'unexpected status', 'node was restarted')
     same('created', box.status(id))
     box.call('start', id).ok()
