@@ -72,6 +72,7 @@ def labels_and_annotations_arrive_in_the_description(box):
     same({'a/b': 'line\nline\r\n' + NASTY}, said['annotations'])
     same(id, said['id'])
     same(guest['vmid'], said['vmid'])
+    same(box.state(id)['created'], said['created'])
     has(lines[0], 'main of pod default/pod')
 
 

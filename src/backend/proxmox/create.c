@@ -51,6 +51,7 @@ static int wish(struct making *m, struct err *err)
 	ctr_faults_done(&own);
 	if (r < 0)
 		return -1;
+	m->wish.who.created = m->rec->created;
 	if (!m->wish.image)
 		return err_set(err, ERR_INVALID, "image", "is needed to make a guest from");
 	if (pve_source_of(m->cfg, m->wish.image, m->a, &m->source, err) < 0)
