@@ -16,12 +16,13 @@ enum { SECONDS_OFF = GUEST_CLOCK_MARGIN_S / 2 };
 void check_say(struct checkup *c, enum ctr_finding finding, const char *what, const char *hint,
 	const char *fmt, ...)
 {
-	char text[1024];
+	char raw[1024], text[1024];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	vsnprintf(raw, sizeof(raw), fmt, ap);
 	va_end(ap);
+	pve_words(raw, text, sizeof(text));
 	c->report->fn(c->report->arg, finding, what, text, hint);
 }
 
@@ -201,7 +202,7 @@ static int check_nodes(struct checkup *c, struct err *err)
 		return err_nomem(err);
 	json_for_each (row, rows) {
 		const char *node = pve_text(row, "node"), *status = pve_text(row, "status");
-		if (!node || !is_allowed(c->cfg, node))
+		if (!pve_is_node(node) || !is_allowed(c->cfg, node))
 			continue;
 		if (str_eq(status, "online"))
 			c->nodes[c->n_nodes++] = node;

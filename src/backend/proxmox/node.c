@@ -40,7 +40,7 @@ static void add_node(struct pve_cluster *c, const struct json *row)
 	struct pve_node *n = &c->nodes[c->n_nodes];
 
 	n->name = pve_text(row, "node");
-	if (!n->name || !*n->name)
+	if (!pve_is_node(n->name))
 		return;
 	n->online = str_eq(pve_text(row, "status"), "online");
 	n->memory = (uint64_t)MAX(0, pve_int(row, "maxmem", 0));

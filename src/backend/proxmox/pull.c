@@ -44,7 +44,8 @@ static int plan_aplinfo(struct pve *pve, const struct pve_source *src, const cha
 	if (data->type == JSON_ARRAY) {
 		json_for_each (item, data) {
 			const char *file = pve_text(item, "template");
-			if (file && *file && !strchr(file, '/') && strlen(file) < 200)
+			if (file && pve_is_template(
+					    arena_printf(a, "%s:vztmpl/%s", ret->storage, file)))
 				files[n++] = (struct template_file){ .volid = file, .file = file };
 		}
 	}

@@ -43,39 +43,57 @@ static bool is_ours(const char *name)
 	return str_starts(name, lxc_mark) || str_starts(name, "db-") || str_starts(name, "vm-");
 }
 
-/* By NAME:TAG, then by NAME. */
-static const struct settings_guest_image *find_row(const struct settings_proxmox *cfg,
-	const char *name, const char *tag, struct arena *a, bool *ret_exact)
-{
-	const char *whole = tag ? arena_printf(a, "%s:%s", name, tag) : NULL;
-	const struct settings_guest_image *row = whole ? row_of(cfg, whole) : NULL;
+/* A reference, and what is known of it. */
+struct named {
+	struct image_ref ref;
+	const char *name;                       /* without tag and digest */
+	const struct settings_guest_image *row; /* by NAME:TAG, then by NAME; or NULL */
+	bool exact;                             /* by NAME:TAG */
+};
 
-	*ret_exact = row;
-	return row ? row : row_of(cfg, name);
+static int read_name(const struct settings_proxmox *cfg, const char *image, struct arena *a,
+	struct named *ret, struct err *err)
+{
+	const char *whole;
+
+	*ret = (struct named){ 0 };
+	if (image_ref_parse(image, a, &ret->ref, err) < 0)
+		return -1;
+	ret->name = plain_name(&ret->ref, a);
+	whole = ret->name ? arena_printf(
+				    a, "%s:%s", ret->name, ret->ref.tag ? ret->ref.tag : "latest")
+			  : NULL;
+	if (!whole)
+		return err_nomem(err);
+	ret->row = ret->ref.tag ? row_of(cfg, whole) : NULL;
+	ret->exact = ret->row;
+	if (!ret->row)
+		ret->row = row_of(cfg, ret->name);
+	return 0;
 }
 
-/* Takes off what an engine put in front, if the rest is a name of ours; the reference is then that
- * of the rest. */
+/* Takes off what an engine put in front, if the rest is a name of ours. */
 static int parse(const struct settings_proxmox *cfg, const char *image, struct arena *a,
-	const char **ret_image, struct image_ref *ret, struct err *err)
+	const char **ret_image, struct named *ret, struct err *err)
 {
-	*ret_image = image;
 	for (size_t i = 0; i < ARRAY_SIZE(completed); i++) {
+		const char *rest = image + strlen(completed[i]);
 		struct err none = ERR_INIT;
-		const char *rest, *name;
-		bool exact;
 		if (!str_starts(image, completed[i]))
 			continue;
-		rest = image + strlen(completed[i]);
-		if (image_ref_parse(rest, a, ret, &none) < 0)
-			continue;
-		name = plain_name(ret, a);
-		if (name && (is_ours(name) || find_row(cfg, name, ret->tag, a, &exact))) {
+		if (read_name(cfg, rest, a, ret, &none) < 0) {
+			if (none.code != ERR_EXHAUSTED)
+				continue; /* no name without its front */
+			*err = none;
+			return -1;
+		}
+		if (is_ours(ret->name) || ret->row) {
 			*ret_image = rest;
 			return 0;
 		}
 	}
-	return image_ref_parse(image, a, ret, err);
+	*ret_image = image;
+	return read_name(cfg, image, a, ret, err);
 }
 
 /* ---- what can't be ---- */
@@ -234,32 +252,28 @@ static int from_template(const char *image, const char *name, const char *tag,
 int pve_source_of(const struct settings_proxmox *cfg, const char *image, struct arena *a,
 	struct pve_source *ret, struct err *err)
 {
-	const struct settings_guest_image *row;
-	struct image_ref ref;
-	const char *name, *tag;
-	bool exact;
+	struct named n;
+	const char *tag;
 
 	*ret = (struct pve_source){ 0 };
 	if (image && has_credentials(image))
 		return refuse_credentials(err);
-	if (parse(cfg, image ? image : "", a, &image, &ref, err) < 0)
+	if (parse(cfg, image ? image : "", a, &image, &n, err) < 0)
 		return -1;
-	name = plain_name(&ref, a);
 	ret->asked = arena_strdup(a, image);
-	if (!name || !ret->asked)
+	if (!ret->asked)
 		return err_nomem(err);
-	if (ref.digest)
+	if (n.ref.digest)
 		return refuse_digest(image, err);
-	row = find_row(cfg, name, ref.tag, a, &exact);
 	/* Engines write "latest" where nothing was written: the newest there is. */
-	tag = str_eq(ref.tag, "latest") ? NULL : ref.tag;
-	if (row)
-		return from_row(row, image, exact ? NULL : tag, a, ret, err);
-	if (str_starts(name, oci_mark))
+	tag = str_eq(n.ref.tag, "latest") ? NULL : n.ref.tag;
+	if (n.row)
+		return from_row(n.row, image, n.exact ? NULL : tag, a, ret, err);
+	if (str_starts(n.name, oci_mark))
 		return from_oci(image + strlen(oci_mark), a, ret, err);
-	if (str_starts(name, lxc_mark))
-		return from_template(image, name + strlen(lxc_mark), tag, ret, err);
-	if (is_ours(name))
+	if (str_starts(n.name, lxc_mark))
+		return from_template(image, n.name + strlen(lxc_mark), tag, ret, err);
+	if (is_ours(n.name))
 		return unknown_alias(cfg, image, err);
 	return from_oci(image, a, ret, err);
 }
