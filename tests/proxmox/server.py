@@ -251,6 +251,9 @@ def older_versions_know_less(box):
     has(a.json()['errors']['entrypoint'], 'not defined in schema')
     same(400, User(box).create(net0=CREATE['net0'] + ',host-managed=1').status)
     same('9.0', User(box).get('/version').data['release'])
+    box.server.set(version='7.4')
+    a = User(box).post('/nodes/pve1/lxc/200001/status/stop', **{'overrule-shutdown': '1'})
+    has(a.json()['errors']['overrule-shutdown'], 'not defined in schema')
     box.server.set(version='8.2')
     has_not(User(box).create(entrypoint='/bin/x').body.decode(), 'message')
 

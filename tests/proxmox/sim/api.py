@@ -9,7 +9,7 @@ from sim import auth, cluster, create, guests, schema, storage, tasks
 from sim.world import Fault
 
 CALLS = {**cluster.CALLS, **auth.CALLS, **guests.CALLS, **create.CALLS, **tasks.CALLS, **storage.CALLS}
-NEW_IN_9_1 = {'entrypoint', 'env'}
+SINCE = {'entrypoint': (9, 1), 'env': (9, 1), 'overrule-shutdown': (8, 2)}
 
 
 def pattern(path):
@@ -51,11 +51,12 @@ def check(world, name, params):
         schema.check(name, params)
     except schema.Invalid as i:
         errors = i.errors
+    for key in params:
+        if key in SINCE and not world.at_least(*SINCE[key]):
+            errors[key] = schema.UNKNOWN
     if not world.at_least(9, 1) and 'lxc' in name:
         for key in params:
-            if key in NEW_IN_9_1:
-                errors[key] = schema.UNKNOWN
-            elif re.match(r'net\d+$', key) and 'host-managed' in str(params[key]):
+            if re.match(r'net\d+$', key) and 'host-managed' in str(params[key]):
                 errors[key] = 'invalid format - invalid key in comma-separated list property: host-managed\n'
     if errors:
         raise Fault(400, 'Parameter verification failed.\n', {k: v if v.endswith('\n') else v + '\n' for k, v in errors.items()})

@@ -145,6 +145,14 @@ def commit(conn, r, rule):
     if do == 'delay':
         time.sleep(rule.get('seconds', 1))
         return conn.reply(r, conn.answer(r))
+    if do == 'gather':
+        # All of them are answered as things were before the first one went on.
+        answer = conn.answer(r)
+        with conn.world.changed:
+            rule['arrived'] = rule.get('arrived', 0) + 1
+            conn.world.changed.notify_all()
+            conn.world.changed.wait_for(lambda: rule['arrived'] >= rule['n'], 60)
+        return conn.reply(r, answer)
     if do == 'control':
         with conn.world.lock:
             args = {k: vmid_of(r) if v == '$vmid' else v for k, v in rule.get('args', {}).items()}
