@@ -347,8 +347,8 @@ def a_forced_delete_ends_it(box):
         box.nothing_on_the_server()
 
 
-def processes(box):
-    """Those that stand for guests of this box."""
+def processes(its):
+    """Those that stand for guests of a box."""
     found = []
     for pid in filter(str.isdigit, os.listdir('/proc')):
         try:
@@ -358,7 +358,7 @@ def processes(box):
                 words = f.read()
         except OSError:
             continue
-        if name == 'ctrctl-guest' and box.folder.encode() in words:
+        if name == 'ctrctl-guest' and its.folder.encode() in words:
             found.append(int(pid))
     return found
 
