@@ -11,8 +11,9 @@
 
 struct ctr_create_request {
 	const struct cri_create_container_request *request;
-	const char *backend; /* wished for by the caller: "native", "proxmox"; NULL: none */
-	bool starts;         /* the caller starts it next */
+	const char *backend;     /* wished for by the caller: "native", "proxmox"; NULL: none */
+	bool starts;             /* the caller starts it next */
+	const char *pod_handler; /* explain: of a pod that isn't there yet; NULL: the default */
 	struct ctr_trace *trace;
 };
 
@@ -32,6 +33,11 @@ void ctr_created_done(struct ctr_created *);
  */
 int ctr_create_container(struct ctr_engine *, const struct ctr_create_request *,
 	struct ctr_created *ret, struct ctr_faults *, struct err *) _must_check_;
+
+/* The runtime handler that suits a container's pod, where nobody asks for one: that of a remote
+ * backend if its image leads there, else *ret is NULL, the default. */
+int ctr_request_handler(struct ctr_engine *, const struct cri_container_config *,
+	const char *backend, const char **ret, struct err *) _must_check_;
 
 /* What ctr_create_container would do: backend and reason, config.json, the plan. Touches nothing.
  * *ret_text: free() it. */

@@ -81,8 +81,11 @@ int pod_fill_uid(struct cri_pod_sandbox_config *pod, struct arena *a, struct err
 	return meta->uid ? 0 : err_nomem(err);
 }
 
-/* The id of the pod that is there, or one that stands for the pod that would be made. */
-static const char *pod_id(struct cli *c, const struct cri_pod_sandbox_config *pod, struct err *err)
+/* The pod that is there: its id and its handler; or an id that stands for the one that would be
+ * made, and the handler that suits the container. */
+static int find_pod(struct cli *c, const struct cri_pod_sandbox_config *pod,
+	const struct cri_container_config *config, const char **ret_id, const char **ret_handler,
+	struct err *err)
 {
 	const struct cri_pod_sandbox_metadata *m = pod->metadata;
 	const char *name =
@@ -91,20 +94,30 @@ static const char *pod_id(struct cli *c, const struct cri_pod_sandbox_config *po
 		  : "";
 	struct ctr_sandbox *s =
 		name ? ctr_sandbox_open_name(c->engine, name, CTR_SANDBOX_LOOK, err) : NULL;
-	const char *id = s ? arena_strdup(c->arena, ctr_sandbox_record(s)->id) : NULL;
 
-	ctr_sandbox_close(s);
-	if (s || !name)
-		return id;
-	if (err->code != ERR_NOT_FOUND)
-		return NULL;
+	*ret_handler = c->o.runtime_handler;
+	if (s) {
+		const struct ctr_sandbox_record *rec = ctr_sandbox_record(s);
+		*ret_id = arena_strdup(c->arena, rec->id);
+		if (!*ret_handler && rec->runtime_handler)
+			*ret_handler = arena_strdup(c->arena, rec->runtime_handler);
+		ctr_sandbox_close(s);
+		return arena_failed(c->arena) ? err_nomem(err) : 0;
+	}
+	if (!name || err->code != ERR_NOT_FOUND)
+		return name ? -1 : err_nomem(err);
 	*err = (struct err)ERR_INIT;
-	return arena_printf(c->arena, "%064d", 0);
+	*ret_id = arena_printf(c->arena, "%064d", 0);
+	if (!*ret_id)
+		return err_nomem(err);
+	return *ret_handler
+		       ? 0
+		       : ctr_request_handler(c->engine, config, c->o.backend, ret_handler, err);
 }
 
-/* crictl's two files. The pod is found by what identifies it, or run. */
-static int read_pair(
-	struct cli *c, bool run_pod, struct cri_create_container_request **ret, struct err *err)
+/* crictl's two files. The pod is found by what identifies it, or run: for the backend that its
+ * container leads to, unless somebody says otherwise. */
+static int read_pair(struct cli *c, bool run_pod, struct ctr_create_request *req, struct err *err)
 {
 	struct cri_create_container_request *r = arena_alloc(c->arena, sizeof(*r));
 	const char *text;
@@ -121,31 +134,36 @@ static int read_pair(
 		return -1;
 	if (cri_container_parse(text, n, c->arena, &r->config, err) < 0)
 		return err_in(err, "%s:", c->o.container);
-	if (pod_fill_uid(r->sandbox_config, c->arena, err) < 0)
+	if (pod_fill_uid(r->sandbox_config, c->arena, err) < 0 ||
+		find_pod(c, r->sandbox_config, r->config, &r->pod_sandbox_id, &req->pod_handler,
+			err) < 0)
 		return -1;
-	if (run_pod && ctr_sandbox_run(c->engine, r->sandbox_config, c->o.runtime_handler, &id,
-			       &c->faults, err) < 0)
-		return err_in(err, "%s:", c->o.pod);
-	r->pod_sandbox_id =
-		run_pod ? arena_strdup(c->arena, id) : pod_id(c, r->sandbox_config, err);
-	*ret = r;
-	if (r->pod_sandbox_id)
+	req->request = r;
+	if (!run_pod)
 		return 0;
-	return arena_failed(c->arena) ? err_nomem(err) : -1;
+	if (ctr_sandbox_run(c->engine, r->sandbox_config, req->pod_handler, &id, &c->faults, err) <
+		0)
+		return err_in(err, "%s:", c->o.pod);
+	r->pod_sandbox_id = arena_strdup(c->arena, id);
+	return r->pod_sandbox_id ? 0 : err_nomem(err);
 }
 
-static int read_any(
-	struct cli *c, bool run_pod, struct cri_create_container_request **ret, struct err *err)
+static int read_any(struct cli *c, bool run_pod, struct ctr_create_request *req, struct err *err)
 {
-	return c->o.request ? read_request(c, c->o.request, ret, err)
-			    : read_pair(c, run_pod, ret, err);
+	struct cri_create_container_request *r;
+
+	if (!c->o.request)
+		return read_pair(c, run_pod, req, err);
+	if (read_request(c, c->o.request, &r, err) < 0)
+		return -1;
+	req->request = r;
+	return 0;
 }
 
 /* ---- create ---- */
 
 static int make(struct cli *c, bool starts, struct ctr_created *ret, struct err *err)
 {
-	struct cri_create_container_request *request;
 	struct ctr_create_request req = {
 		.backend = c->o.backend, .starts = starts, .trace = c->trace
 	};
@@ -153,9 +171,8 @@ static int make(struct cli *c, bool starts, struct ctr_created *ret, struct err 
 	if (c->n_args > 0)
 		return err_set(err, ERR_USAGE, c->args[0],
 			"a container made from a request gets its id from its name");
-	if (read_any(c, true, &request, err) < 0)
+	if (read_any(c, true, &req, err) < 0)
 		return -1;
-	req.request = request;
 	return ctr_create_container(c->engine, &req, ret, &c->faults, err);
 }
 
@@ -185,16 +202,14 @@ int request_create(struct cli *c, struct err *err)
 
 int request_explain(struct cli *c, struct err *err)
 {
-	struct cri_create_container_request *request;
 	struct ctr_create_request req = { .backend = c->o.backend, .trace = c->trace };
 	_free_ char *text = NULL;
 	_str_ struct str out = { 0 };
 	struct err print = ERR_INIT;
 	int r;
 
-	if (read_any(c, false, &request, err) < 0)
+	if (read_any(c, false, &req, err) < 0)
 		return -1;
-	req.request = request;
 	r = ctr_explain_request(c->engine, &req, &text, &c->faults, err);
 	/* As far as it came: a route that can't be taken is shown, too. */
 	if (text)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The record of a sandbox that isn't there, as it would be made: for explaining a request. */
 #include "flow/request.h"
+#include "flow/sandbox.h"
 
 #include "base/path.h"
 #include "model/cri.h"
@@ -33,10 +34,12 @@ static void imagine_namespaces(struct ctr_sandbox_record *r, struct arena *a)
 						 : arena_printf(a, "%.12s", r->id);
 }
 
-const struct ctr_sandbox_record *sandbox_imagined(const struct ctr_engine *e, const char *id,
-	const struct cri_pod_sandbox_config *config, struct arena *a, struct err *err)
+const struct ctr_sandbox_record *sandbox_imagined(struct ctr_engine *e, const char *id,
+	const char *handler, const struct cri_pod_sandbox_config *config, struct arena *a,
+	struct err *err)
 {
 	struct ctr_sandbox_record *r = arena_alloc(a, sizeof(*r));
+	bool remote;
 	const char *parent = config->linux_ ? config->linux_->cgroup_parent : NULL;
 
 	if (!r) {
@@ -45,12 +48,15 @@ const struct ctr_sandbox_record *sandbox_imagined(const struct ctr_engine *e, co
 	}
 	*r = (struct ctr_sandbox_record){ .id = id,
 		.config = config,
+		.runtime_handler = handler,
 		.state = CTR_SANDBOX_READY,
 		.folder = arena_printf(a, "%s/sandboxes/%s", e->data, id),
 		.run_folder = arena_printf(a, "%s/.sandboxes/%s", e->root, id),
 		.cgroup =
 			parent ? path_clean(a, parent) : arena_printf(a, "/ctrctl-pod-%.12s", id) };
-	if (!arena_failed(a))
+	if (sandbox_is_remote(e, r, &remote, err) < 0)
+		return NULL;
+	if (!remote && !arena_failed(a))
 		imagine_namespaces(r, a);
 	if (arena_failed(a)) {
 		err_nomem(err);

@@ -54,6 +54,32 @@ static int stage_sandbox(struct making *m, struct err *err)
 	return ctr_faults_err(m->faults, err);
 }
 
+int ctr_request_handler(struct ctr_engine *e, const struct cri_container_config *config,
+	const char *backend, const char **ret, struct err *err)
+{
+	const struct cri_image_spec *image = config->image;
+	const struct select_input in = { .flag = backend,
+		.annotations = &config->annotations,
+		.image = image ? image->image : NULL,
+		.user_image = image ? image->user_specified_image : NULL,
+		.place = "config.image" };
+	_arena_ struct arena *a = arena_new();
+	const struct settings *settings;
+	struct route route = { 0 };
+
+	*ret = NULL;
+	if (!a)
+		return err_nomem(err);
+	if (engine_settings(e, &settings, err) < 0 ||
+		select_route(settings, &in, a, &route, err) < 0)
+		return -1;
+	for (size_t i = 0; e->backends[i]; i++) {
+		if (e->backends[i]->remote && str_eq(e->backends[i]->name, route.backend))
+			*ret = e->backends[i]->name;
+	}
+	return 0;
+}
+
 static int stage_route(struct making *m, struct err *err)
 {
 	const struct cri_image_spec *image = m->config->image;
@@ -536,8 +562,8 @@ static int explain_sandbox(struct making *m, struct err *err)
 	if (m->pod || err->code != ERR_NOT_FOUND || !m->cri->sandbox_config)
 		return -1;
 	*err = (struct err)ERR_INIT;
-	m->sandbox = sandbox_imagined(
-		m->engine, m->cri->pod_sandbox_id, m->cri->sandbox_config, m->arena, err);
+	m->sandbox = sandbox_imagined(m->engine, m->cri->pod_sandbox_id, m->req->pod_handler,
+		m->cri->sandbox_config, m->arena, err);
 	if (!m->sandbox)
 		return -1;
 	m->imagined = true;

@@ -58,8 +58,9 @@ int making_target(struct making *, const char **ret, struct err *) _must_check_;
 uint32_t making_host_id(const struct making *, uint32_t id, bool is_uid);
 
 /* ---- request-imagine.c ---- */
-const struct ctr_sandbox_record *sandbox_imagined(const struct ctr_engine *, const char *id,
-	const struct cri_pod_sandbox_config *, struct arena *, struct err *) _must_check_;
+const struct ctr_sandbox_record *sandbox_imagined(struct ctr_engine *, const char *id,
+	const char *handler, const struct cri_pod_sandbox_config *, struct arena *,
+	struct err *) _must_check_;
 
 /* ---- request-record.c: what is kept ---- */
 

@@ -87,10 +87,20 @@ def the_flag_goes_over_the_name(box):
 
 
 def crictls_two_files_make_a_guest(box):
+    """Their pod is made for it: nobody need say so."""
     pod = write(box, {'metadata': {'name': 'p', 'namespace': 'default'}}, 'pod.json')
     container = write(box, {'metadata': {'name': 'main'}, 'image': {'image': 'lxc/debian-12'}}, 'container.json')
-    made = box.call('create', '--pod', pod, '--container', container, '--runtime-handler', 'proxmox').ok()
+    second = write(box, {'metadata': {'name': 'second'}, 'image': {'image': 'lxc/debian-12'}}, 'second.json')
+    has(box.call('explain', '--pod', pod, '--container', container).ok().out, 'ostemplate')
+    same([], box.server.requests('^POST'))
+    made = box.call('create', '--pod', pod, '--container', container).ok()
+    more = box.call('create', '--pod', pod, '--container', second).ok()
+    one, = json.loads(box.call('sandbox', 'list', '--format', 'json').ok().out)
+    same('proxmox', one['runtimeHandler'])
+    box.call('delete', '--force', json.loads(more.out)['containerId']).ok()
     whole_life(box, json.loads(made.out)['containerId'])
+    box.call('create', '--pod', pod, '--container', container, '--runtime-handler', 'native').fails(1, 'another runtime handler')
+    box.call('sandbox', 'remove', one['id']).ok()
 
 
 def run_of_a_request_follows_a_guest_to_its_end(box):
