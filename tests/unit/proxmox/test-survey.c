@@ -155,6 +155,17 @@ Test(survey, leaves_what_is_being_made_alone)
 	SCRIPT_ENDS();
 }
 
+/* Until its task has ended it has neither tags nor a description. */
+Test(survey, asks_nothing_more_of_what_is_being_made)
+{
+	recs[0].phase = CTR_CREATING;
+	SCRIPT({ LIST, 200, "{\"data\":[" ROW("200001", "unknown", "") "]}" });
+	survey(1);
+	cr_assert_eq(seen.seen[0].status, CTR_CREATING);
+	cr_assert_str_eq(seen.seen[0].place, "pve1/200001");
+	SCRIPT_ENDS();
+}
+
 Test(survey, of_a_server_that_is_off_is_an_error)
 {
 	SCRIPT({ NULL, 0, .outcome = HTTPS_UNREACHED, .reason = "refused", .repeats = -1 });
