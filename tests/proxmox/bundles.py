@@ -304,29 +304,34 @@ def another_guest_of_that_number_isnt_taken_for_it(box):
     assert box.server.guest(g.vmid)['running']
 
 
-def a_secret_that_came_through_a_pipe_serves_the_process_too(box):
+def a_secret_that_came_by_fd_serves_the_process_too(box):
     become_subreaper()
     box.configure(waive=['no-new-privileges', 'resources'], tokenFile=None, credential='fd')
 
-    def call(*args):
+    def by_pipe(*args):
         read, write_ = os.pipe()
         os.write(write_, box.server.token.encode())
         os.close(write_)
         done = box.call('--credential-fd', str(read), *args, pass_fds=[read])
         os.close(read)
         return done.ok()
-    pid_file = os.path.join(box.folder, 'pid')
-    call('create', '--bundle', bundle(box), '--pid-file', pid_file, 'c')
-    with open(pid_file, encoding='ascii') as f:
-        pid = int(f.read())
-    call('start', 'c')
-    vmid = box.vmid('c')
-    before = len(box.server.requests('GET .*/lxc/%d/status/current' % vmid))
-    eventually(lambda: len(box.server.requests('GET .*/lxc/%d/status/current' % vmid)) > before + 2, what='a look by the process')
-    os.kill(pid, 15)
-    same(0, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 'exit status')
-    call('delete', 'c')
-    box.nothing_on_the_server()
+
+    def by_file(*args):
+        with open(box.server.token_file, 'rb') as f:
+            return box.call('--credential-fd', str(f.fileno()), *args, pass_fds=[f.fileno()]).ok()
+    for call in by_pipe, by_file:
+        pid_file = os.path.join(box.folder, 'pid')
+        call('create', '--bundle', bundle(box), '--pid-file', pid_file, 'c')
+        with open(pid_file, encoding='ascii') as f:
+            pid = int(f.read())
+        call('start', 'c')
+        vmid = box.vmid('c')
+        box.server.clear_requests()
+        eventually(lambda: len(box.server.requests('GET .*/lxc/%d/status/current' % vmid)) > 1, what='a look by the process')
+        os.kill(pid, 15)
+        same(0, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 'exit status')
+        call('delete', 'c')
+        box.nothing_on_the_server()
 
 
 # -- its own death ---------------------------------------------------------------------------------------
