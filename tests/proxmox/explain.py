@@ -28,6 +28,11 @@ def size_of(text):
     return len(text.encode('utf-8', 'surrogateescape'))
 
 
+def timeless(text):
+    """A description has the time when its guest was made."""
+    return re.sub(r'"created":"[^"]{20,35}"', '"created":"now"', text)
+
+
 def same_call(shown, sent, also=()):
     """A call that was shown is the one that was sent: each parameter, and no other."""
     path, params = shown
@@ -39,7 +44,7 @@ def same_call(shown, sent, also=()):
         if hidden:
             same(int(hidden.group(1)), size_of(got), name)
         else:
-            same(value, got, name)
+            same(timeless(value), timeless(got), name)
         if not source or source == 'request':
             fail('%s comes from nowhere' % name)
 

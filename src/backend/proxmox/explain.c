@@ -5,6 +5,7 @@
  */
 #include "backend/proxmox/proxmox.h"
 #include "backend/proxmox/pull.h"
+#include "base/proc.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -306,11 +307,15 @@ static int write_second(struct explaining *x, struct err *err)
 static int begin(struct explaining *x, struct err *err)
 {
 	struct ctr_faults own = CTR_FAULTS_INIT;
+	char now[PROC_TIME_MAX];
 	int r = proxmox_wish(x->in, x->a, &x->wish, x->in->faults ? x->in->faults : &own, err);
 
 	ctr_faults_done(&own);
 	if (r < 0)
 		return -1;
+	x->wish.who.created = arena_strdup(x->a, proc_now(now));
+	if (!x->wish.who.created)
+		return err_nomem(err);
 	if (!x->wish.image)
 		return err_set(err, ERR_INVALID, "image", "is needed to make a guest from");
 	if (pve_source_of(x->cfg, x->wish.image, x->a, &x->source, err) < 0)
