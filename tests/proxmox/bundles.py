@@ -237,6 +237,21 @@ def a_guest_that_was_never_started_doesnt_end_it(box):
     g.delete()
 
 
+def the_start_of_an_earlier_guest_of_that_number_isnt_its_own(box):
+    g = ctr(box)
+    box.call('kill', 'c', 'KILL').ok()
+    g.ends(137)
+    g.delete()
+    time.sleep(1.1)  # tasks are told apart by the second
+    again = ctr(box, start=False)
+    same(g.vmid, again.vmid, 'number')
+    before = again.looks()
+    eventually(lambda: again.looks() > before + 3, what='a look at the guest')
+    assert again.runs()
+    again.delete('--force')
+    again.ends(-9)
+
+
 def a_reboot_from_inside_doesnt_end_it(box):
     g = ctr(box)
     g.is_seen_running()
