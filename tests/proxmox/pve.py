@@ -318,8 +318,8 @@ class PveBox(box_module.Box):
         super().clean()
 
     def left(self):
-        """Local traces, and what sanitizers have found."""
-        found = []
+        """Local traces, what sanitizers have found, and what the simulation stumbled over."""
+        found = ['simulation: ' + bug for bug in self.server.control('bugs')]
         guests = os.path.join(self.data, 'guests')
         if os.path.isdir(guests) and [n for n in os.listdir(guests) if not n.startswith('.')]:
             found.append('records: %s' % os.listdir(guests))

@@ -180,6 +180,7 @@ OPS = {
     'restart': restart, 'ha': ha, 'reboot_node': reboot_node, 'token': token, 'template': template, 'storage': storage, 'advance': advance,
     'make_qemu': lambda world, vmid, node='pve1': make_guest(world, vmid, node, 'qemu'),
     'held': lambda world, id: world.users.tokens[id].privileges,  # pylint: disable=redefined-builtin
+    'bugs': lambda world: world.bugs,
     'logins': lambda world: world.users.logins,
     'cancel_tasks': lambda world: [t.cancel('unexpected status') for t in world.tasks.values() if t.running],
 }

@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 import time
+import traceback
 import zlib
 from email.utils import formatdate
 
@@ -149,6 +150,9 @@ class Connection:
             data = api.perform(world, user, r.method, r.path, dict(r.params))
         except Fault as f:
             return self.error_of(r, f)
+        except Exception:
+            world.bugs.append('%s %s %s: %s' % (r.method, r.path, r.params, traceback.format_exc()))
+            raise
         body = {'success': 1, **data} if r.extjs else data
         return 200, 'OK', api.render(world, body), True
 

@@ -6,6 +6,7 @@ import random
 import re
 import threading
 import time
+import traceback
 
 RELEASES = {'7.4': '7.4-17', '8.2': '8.2.7', '8.4': '8.4.14', '9.0': '9.0.11', '9.1': '9.1.4', '9.2': '9.2.11'}
 
@@ -110,6 +111,7 @@ class World:
         self.seen = {}      # /cluster/resources as of the last tick: vmid -> (status, uptime, ...)
         self.seen_at = None
         self.log = []
+        self.bugs = []      # what the simulation itself stumbled over
         self.changed = threading.Condition(self.lock)
         self.serial = 0     # of changes
 
@@ -129,7 +131,10 @@ class World:
         """What has become due, in its order. With the lock held."""
         while self.events and self.events[0][0] <= self.mono():
             self.due, _, call = heapq.heappop(self.events)
-            call()
+            try:
+                call()
+            except Exception: # pylint: disable=broad-except
+                self.bugs.append(traceback.format_exc())
             self.due = None
             self.serial += 1
 
