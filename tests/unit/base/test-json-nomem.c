@@ -3,41 +3,10 @@
  */
 #include "base/json.h"
 
+#include "nomem.h"
+
 #include <criterion/criterion.h>
 #include <string.h>
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-
-static bool armed;
-static size_t countdown, calls;
-
-static bool fails(void)
-{
-	if (!armed)
-		return false;
-	calls++;
-	return countdown && --countdown == 0;
-}
-
-void *__wrap_malloc(size_t n)
-{
-	return fails() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-	return fails() ? NULL : __real_realloc(p, n);
-}
 
 struct item {
 	const char *name;
@@ -94,17 +63,15 @@ Test(json_nomem, every_allocation_may_fail)
 	size_t all;
 
 	make_text(&text);
-	armed = true;
+	nomem_begin(0);
 	cr_assert_eq(run(text.p, text.n, &err), 0);
-	all = calls;
-	armed = false;
+	all = nomem_end();
 	cr_assert_gt(all, 5);
 	for (size_t i = 1; i <= all; i++) {
 		err = (struct err)ERR_INIT;
-		countdown = i;
-		armed = true;
+		nomem_begin(i);
 		int r = run(text.p, text.n, &err);
-		armed = false;
+		nomem_end();
 		cr_assert_eq(r, -1, "allocation %zu of %zu", i, all);
 		cr_assert_eq(err.code, ERR_EXHAUSTED, "allocation %zu of %zu", i, all);
 	}

@@ -4,102 +4,13 @@
 #include "base/path.h"
 #include "flow/facts.h"
 #include "model/seccomp-default.h"
+#include "nomem.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__real_arena_alloc(struct arena *, size_t n);
-void *__real_arena_array(struct arena *, size_t n, size_t size);
-char *__real_arena_strndup(struct arena *, const char *s, size_t n);
-char *__real_arena_strdup(struct arena *, const char *s);
-bool __real_arena_failed(const struct arena *);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-void *__wrap_arena_alloc(struct arena *, size_t n);
-void *__wrap_arena_array(struct arena *, size_t n, size_t size);
-char *__wrap_arena_strndup(struct arena *, const char *s, size_t n);
-char *__wrap_arena_strdup(struct arena *, const char *s);
-char *__wrap_arena_printf(struct arena *, const char *fmt, ...) _printf_(2, 3);
-bool __wrap_arena_failed(const struct arena *);
-
-static bool armed, failed;
-static size_t countdown, calls;
-
-static bool fails(void)
-{
-	if (!armed)
-		return false;
-	calls++;
-	return countdown && --countdown == 0;
-}
-
-/* As with the arena, failure sticks. */
-static bool arena_fails(void)
-{
-	bool now = fails();
-
-	failed |= now;
-	return now;
-}
-
-void *__wrap_malloc(size_t n)
-{
-	return fails() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-	return fails() ? NULL : __real_realloc(p, n);
-}
-
-void *__wrap_arena_alloc(struct arena *a, size_t n)
-{
-	return arena_fails() ? NULL : __real_arena_alloc(a, n);
-}
-
-void *__wrap_arena_array(struct arena *a, size_t n, size_t size)
-{
-	return arena_fails() ? NULL : __real_arena_array(a, n, size);
-}
-
-char *__wrap_arena_strndup(struct arena *a, const char *s, size_t n)
-{
-	return arena_fails() ? NULL : __real_arena_strndup(a, s, n);
-}
-
-char *__wrap_arena_strdup(struct arena *a, const char *s)
-{
-	return arena_fails() ? NULL : __real_arena_strdup(a, s);
-}
-
-char *__wrap_arena_printf(struct arena *a, const char *fmt, ...)
-{
-	char text[512];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	return arena_fails() ? NULL : __real_arena_strdup(a, text);
-}
-
-bool __wrap_arena_failed(const struct arena *a)
-{
-	return failed || __real_arena_failed(a);
-}
 
 static char dir[] = "/tmp/ctrctl-nomem-XXXXXX";
 static int top = FD_NONE;
@@ -140,7 +51,8 @@ TestSuite(facts_nomem, .init = setup, .fini = teardown, .timeout = 60);
 
 enum variant { PLAIN, PRIVILEGED, FAULTY };
 
-/* One look; its result, with how many allocations there were in `calls`. */
+static size_t calls; /* how many allocations there were */
+
 static int look(enum variant v, size_t fail_at, struct err *err)
 {
 	_arena_ struct arena *arena = arena_new();
@@ -187,12 +99,9 @@ static int look(enum variant v, size_t fail_at, struct err *err)
 	int r;
 
 	*err = (struct err)ERR_INIT;
-	calls = 0;
-	failed = false;
-	countdown = fail_at;
-	armed = true;
+	nomem_begin(fail_at);
 	r = facts_gather(&in, arena, &got, &faults, err);
-	armed = false;
+	calls = nomem_end();
 	ctr_faults_done(&faults);
 	return r;
 }
@@ -228,17 +137,14 @@ Test(facts_nomem, faults_are_never_lost_for_want_of_memory)
 	fail_each(FAULTY, -1);
 }
 
-/* 1: made, with how many allocations there were in `calls`. */
 static int make_profile(size_t fail_at)
 {
 	_arena_ struct arena *arena = arena_new();
 	int r;
 
-	calls = 0;
-	countdown = fail_at;
-	armed = true;
+	nomem_begin(fail_at);
 	r = seccomp_default(NULL, 0, arena) != NULL;
-	armed = false;
+	calls = nomem_end();
 	return r;
 }
 

@@ -4,116 +4,13 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "flow/sandbox.h"
+#include "nomem.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__real_arena_alloc(struct arena *, size_t n);
-void *__real_arena_array(struct arena *, size_t n, size_t size);
-char *__real_arena_strndup(struct arena *, const char *s, size_t n);
-char *__real_arena_strdup(struct arena *, const char *s);
-bool __real_arena_failed(const struct arena *);
-char *__real_strdup(const char *s);
-char *__real_strndup(const char *s, size_t n);
-char *__wrap_strdup(const char *s);
-char *__wrap_strndup(const char *s, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-void *__wrap_arena_alloc(struct arena *, size_t n);
-void *__wrap_arena_array(struct arena *, size_t n, size_t size);
-char *__wrap_arena_strndup(struct arena *, const char *s, size_t n);
-char *__wrap_arena_strdup(struct arena *, const char *s);
-char *__wrap_arena_printf(struct arena *, const char *fmt, ...) _printf_(2, 3);
-bool __wrap_arena_failed(const struct arena *);
-
-static bool armed, failed;
-static size_t countdown, calls;
-
-static bool fails(void)
-{
-	if (!armed)
-		return false;
-	calls++;
-	return countdown && --countdown == 0;
-}
-
-/* As with the arena, failure sticks. */
-static bool arena_fails(void)
-{
-	bool now = fails();
-
-	failed |= now;
-	return now;
-}
-
-void *__wrap_malloc(size_t n)
-{
-	return fails() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-	return fails() ? NULL : __real_realloc(p, n);
-}
-
-char *__wrap_strdup(const char *s)
-{
-	return fails() ? NULL : __real_strdup(s);
-}
-
-char *__wrap_strndup(const char *s, size_t n)
-{
-	return fails() ? NULL : __real_strndup(s, n);
-}
-
-void *__wrap_arena_alloc(struct arena *a, size_t n)
-{
-	return arena_fails() ? NULL : __real_arena_alloc(a, n);
-}
-
-void *__wrap_arena_array(struct arena *a, size_t n, size_t size)
-{
-	return arena_fails() ? NULL : __real_arena_array(a, n, size);
-}
-
-char *__wrap_arena_strndup(struct arena *a, const char *s, size_t n)
-{
-	return arena_fails() ? NULL : __real_arena_strndup(a, s, n);
-}
-
-char *__wrap_arena_strdup(struct arena *a, const char *s)
-{
-	return arena_fails() ? NULL : __real_arena_strdup(a, s);
-}
-
-char *__wrap_arena_printf(struct arena *a, const char *fmt, ...)
-{
-	char text[512];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	return arena_fails() ? NULL : __real_arena_strdup(a, text);
-}
-
-bool __wrap_arena_failed(const struct arena *a)
-{
-	return failed || __real_arena_failed(a);
-}
 
 /* ---- a backend that makes a folder ---- */
 
@@ -249,16 +146,15 @@ static int count(const char *sub)
 /* With the n-th allocation failing; 1 when there was no n-th. */
 static int with_failure(int (*op)(struct err *), size_t n, int *ret)
 {
+	size_t all;
+
 	err = (struct err)ERR_INIT;
-	calls = 0;
-	failed = false;
-	countdown = n;
-	armed = true;
+	nomem_begin(n);
 	*ret = op(&err);
-	armed = failed = false;
+	all = nomem_end();
 	if (*ret < 0)
 		cr_assert_eq(err.code, ERR_EXHAUSTED, "allocation %zu: %s %s", n, err.text, err.op);
-	return countdown > 0;
+	return all < n;
 }
 
 static void clear(void)

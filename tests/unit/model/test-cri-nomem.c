@@ -2,39 +2,7 @@
 /* Each allocation of reading, checking and comparing a request fails once: nothing crashes, nothing
  * leaks, and no rule is passed over. */
 #include "cri-check.h"
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-
-static bool armed;
-static size_t countdown, calls;
-
-static bool fails(void)
-{
-	if (!armed)
-		return false;
-	calls++;
-	return countdown && --countdown == 0;
-}
-
-void *__wrap_malloc(size_t n)
-{
-	return fails() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-	return fails() ? NULL : __real_realloc(p, n);
-}
+#include "nomem.h"
 
 #define SYSCTLS "\"linux\":{\"sysctls\":{\"net.b\":\"1\",\"net.a\":\"2\"}}"
 
@@ -79,22 +47,20 @@ static size_t count(const char *text, int want)
 {
 	struct err err = ERR_INIT;
 
-	calls = countdown = 0;
-	armed = true;
+	nomem_begin(0);
 	int r = run(text, &err);
-	armed = false;
+	size_t all = nomem_end();
 	cr_assert_eq(r, want, "%s %s", err.where, err.text);
-	cr_assert_gt(calls, 20);
-	return calls;
+	cr_assert_gt(all, 20);
+	return all;
 }
 
 static int run_failing(const char *text, size_t at, struct err *err)
 {
 	*err = (struct err)ERR_INIT;
-	countdown = at;
-	armed = true;
+	nomem_begin(at);
 	int r = run(text, err);
-	armed = false;
+	nomem_end();
 	return r;
 }
 

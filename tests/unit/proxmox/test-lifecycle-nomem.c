@@ -4,65 +4,11 @@
 #include "backend/proxmox/proxmox.h"
 #include "base/fd.h"
 #include "fake.h"
+#include "nomem.h"
 
 #include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__real_arena_alloc(struct arena *a, size_t n);
-void *__real_arena_array(struct arena *a, size_t n, size_t size);
-char *__real_arena_strndup(struct arena *a, const char *s, size_t n);
-char *__real_arena_strdup(struct arena *a, const char *s);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-void *__wrap_arena_alloc(struct arena *a, size_t n);
-void *__wrap_arena_array(struct arena *a, size_t n, size_t size);
-char *__wrap_arena_strndup(struct arena *a, const char *s, size_t n);
-char *__wrap_arena_strdup(struct arena *a, const char *s);
-
-static bool armed;
-static size_t countdown, calls;
-
-static bool fails(void)
-{
-	if (!armed)
-		return false;
-	calls++;
-	return countdown && --countdown == 0;
-}
-
-void *__wrap_malloc(size_t n)
-{
-	return fails() ? NULL : __real_malloc(n);
-}
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return fails() ? NULL : __real_calloc(n, size);
-}
-void *__wrap_realloc(void *p, size_t n)
-{
-	return fails() ? NULL : __real_realloc(p, n);
-}
-void *__wrap_arena_alloc(struct arena *a, size_t n)
-{
-	return fails() ? NULL : __real_arena_alloc(a, n);
-}
-void *__wrap_arena_array(struct arena *a, size_t n, size_t size)
-{
-	return fails() ? NULL : __real_arena_array(a, n, size);
-}
-char *__wrap_arena_strndup(struct arena *a, const char *s, size_t n)
-{
-	return fails() ? NULL : __real_arena_strndup(a, s, n);
-}
-char *__wrap_arena_strdup(struct arena *a, const char *s)
-{
-	return fails() ? NULL : __real_arena_strdup(a, s);
-}
 
 #define ID         "0123456789abcdef0123"
 #define TAG        "ctrctl-0123456789abcdef"
@@ -133,7 +79,7 @@ TestSuite(lifecycle_nomem, .init = set_up, .fini = tear_down);
 /* Runs it with the n-th allocation failing, for each n that there is. */
 static void each_fails(int (*run)(struct err *), const char *current)
 {
-	size_t n = 0;
+	size_t calls, n = 0;
 
 	rules[0].body = current;
 	do {
@@ -143,12 +89,10 @@ static void each_fails(int (*run)(struct err *), const char *current)
 
 		context = (struct ctr_context){ .cfg = &f.cfg, .pve = f.pve, .arena = a };
 		context.pve.arena = a;
-		countdown = ++n;
-		calls = 0;
 		f.n_asked = 0;
-		armed = true;
+		nomem_begin(++n);
 		r = run(&err);
-		armed = false;
+		calls = nomem_end();
 		arena_free(a);
 		if (calls < n)
 			cr_assert_eq(r, 0, "%s %s", err.object, err.text);

@@ -3,44 +3,12 @@
  * and no call that was sent is said not to have been carried out. */
 #include "backend/proxmox/task.h"
 #include "base/log.h"
+#include "nomem.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-
-static bool armed;
-static size_t countdown, calls;
-
-static bool fails(void)
-{
-	if (!armed)
-		return false;
-	calls++;
-	return countdown && --countdown == 0;
-}
-
-void *__wrap_malloc(size_t n)
-{
-	return fails() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-	return fails() ? NULL : __real_realloc(p, n);
-}
 
 #define UPID "UPID:pve1:0003A2B1:0F31D2C4:65A1B2C3:vzcreate:100:root@pam!t:"
 
@@ -110,25 +78,22 @@ static int run(struct pve_fault *fault, struct err *err)
 Test(nomem, each_allocation_of_calls_and_tasks_may_fail)
 {
 	int sink = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	size_t n, refused = 0;
+	size_t n, all = 0, refused = 0;
 
 	log_stderr(sink);
 	n = (size_t)snprintf(big, sizeof(big), "{\"data\":[0");
 	while (n < sizeof(big) - 100)
 		n += (size_t)snprintf(big + n, sizeof(big) - n, ",{\"vmid\":\"%zu\"}", n);
 	snprintf(big + n, sizeof(big) - n, "]}");
-	for (size_t i = 0; i == 0 || i <= calls; i++) {
+	for (size_t i = 0; i <= all; i++) {
 		struct pve_fault fault = { 0 };
 		struct err err = ERR_INIT;
-		size_t before = calls;
 		posts = 0;
-		calls = 0;
-		countdown = i;
-		armed = true;
+		nomem_begin(i);
 		int r = run(&fault, &err);
-		armed = false;
-		if (i)
-			calls = before;
+		n = nomem_end();
+		if (!i)
+			all = n;
 		cr_assert(r == 0 || i > 0, "without failures it works: %s", err.text);
 		if (r == 0)
 			continue;
@@ -139,7 +104,7 @@ Test(nomem, each_allocation_of_calls_and_tasks_may_fail)
 				fault.reason, PVE_AMBIGUOUS, "allocation %zu: %s", i, err.text);
 		cr_expect_leq(posts, 1u, "allocation %zu", i);
 	}
-	cr_expect_gt(calls, 20u);
-	cr_expect_gt(refused, 10u, "%zu of %zu", refused, calls);
+	cr_expect_gt(all, 20u);
+	cr_expect_gt(refused, 10u, "%zu of %zu", refused, all);
 	close(sink);
 }

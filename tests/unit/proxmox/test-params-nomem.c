@@ -4,61 +4,7 @@
 #include "backend/proxmox/params.h"
 
 #include "cri.h"
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__real_arena_alloc(struct arena *a, size_t n);
-void *__real_arena_array(struct arena *a, size_t n, size_t size);
-char *__real_arena_strndup(struct arena *a, const char *s, size_t n);
-char *__real_arena_strdup(struct arena *a, const char *s);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-void *__wrap_arena_alloc(struct arena *a, size_t n);
-void *__wrap_arena_array(struct arena *a, size_t n, size_t size);
-char *__wrap_arena_strndup(struct arena *a, const char *s, size_t n);
-char *__wrap_arena_strdup(struct arena *a, const char *s);
-
-static bool armed;
-static size_t countdown, calls;
-
-static bool fails(void)
-{
-	if (!armed)
-		return false;
-	calls++;
-	return countdown && --countdown == 0;
-}
-
-void *__wrap_malloc(size_t n)
-{
-	return fails() ? NULL : __real_malloc(n);
-}
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return fails() ? NULL : __real_calloc(n, size);
-}
-void *__wrap_realloc(void *p, size_t n)
-{
-	return fails() ? NULL : __real_realloc(p, n);
-}
-void *__wrap_arena_alloc(struct arena *a, size_t n)
-{
-	return fails() ? NULL : __real_arena_alloc(a, n);
-}
-void *__wrap_arena_array(struct arena *a, size_t n, size_t size)
-{
-	return fails() ? NULL : __real_arena_array(a, n, size);
-}
-char *__wrap_arena_strndup(struct arena *a, const char *s, size_t n)
-{
-	return fails() ? NULL : __real_arena_strndup(a, s, n);
-}
-char *__wrap_arena_strdup(struct arena *a, const char *s)
-{
-	return fails() ? NULL : __real_arena_strdup(a, s);
-}
+#include "nomem.h"
 
 static const char text[] =
 	"{\"pod_sandbox_id\":\"s\",\"config\":{\"metadata\":{\"name\":\"c\"},\"image\":{\"image\":"
@@ -119,17 +65,15 @@ Test(params_nomem, a_failed_allocation_is_an_error_and_nothing_else)
 	r.cfg.waive[WAIVE_WORKING_DIR] = false;
 	cr_assert_eq(read_request(&r, text, sizeof(text) - 1), 0, "%s", r.err.text);
 	r.cfg.images = (struct ctr_map_obj){ names, images, 1 };
-	armed = true;
+	nomem_begin(0);
 	cr_assert_eq(run(r.request, &r.cfg, &t, &whole, &err), 0, "%s %s", err.object, err.text);
-	armed = false;
-	total = calls;
+	total = nomem_end();
 	cr_assert_gt(total, 60);
 	for (size_t i = 1; i <= total; i++) {
 		err = (struct err)ERR_INIT;
-		countdown = i;
-		armed = true;
+		nomem_begin(i);
 		int result = run(r.request, &r.cfg, &t, &n, &err);
-		armed = false;
+		nomem_end();
 		cr_assert_eq(result, -1, "allocation %zu of %zu", i, total);
 		cr_assert_eq(
 			err.code, ERR_EXHAUSTED, "allocation %zu of %zu: %s", i, total, err.text);

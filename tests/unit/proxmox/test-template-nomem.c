@@ -4,61 +4,7 @@
 #include "backend/proxmox/proxmox.h"
 #include "backend/proxmox/pull.h"
 #include "fake.h"
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__real_arena_alloc(struct arena *a, size_t n);
-void *__real_arena_array(struct arena *a, size_t n, size_t size);
-char *__real_arena_strndup(struct arena *a, const char *s, size_t n);
-char *__real_arena_strdup(struct arena *a, const char *s);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-void *__wrap_arena_alloc(struct arena *a, size_t n);
-void *__wrap_arena_array(struct arena *a, size_t n, size_t size);
-char *__wrap_arena_strndup(struct arena *a, const char *s, size_t n);
-char *__wrap_arena_strdup(struct arena *a, const char *s);
-
-static bool armed;
-static size_t countdown, calls;
-
-static bool fails(void)
-{
-	if (!armed)
-		return false;
-	calls++;
-	return countdown && --countdown == 0;
-}
-
-void *__wrap_malloc(size_t n)
-{
-	return fails() ? NULL : __real_malloc(n);
-}
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return fails() ? NULL : __real_calloc(n, size);
-}
-void *__wrap_realloc(void *p, size_t n)
-{
-	return fails() ? NULL : __real_realloc(p, n);
-}
-void *__wrap_arena_alloc(struct arena *a, size_t n)
-{
-	return fails() ? NULL : __real_arena_alloc(a, n);
-}
-void *__wrap_arena_array(struct arena *a, size_t n, size_t size)
-{
-	return fails() ? NULL : __real_arena_array(a, n, size);
-}
-char *__wrap_arena_strndup(struct arena *a, const char *s, size_t n)
-{
-	return fails() ? NULL : __real_arena_strndup(a, s, n);
-}
-char *__wrap_arena_strdup(struct arena *a, const char *s)
-{
-	return fails() ? NULL : __real_arena_strdup(a, s);
-}
+#include "nomem.h"
 
 #define UPID "UPID:pve1:0000AB12:0123ABCD:692370AA:download:x:ctrctl@pve!ctrl:"
 #define DEBIAN                                                                             \
@@ -133,19 +79,17 @@ TestSuite(template_nomem, .init = set_up, .fini = tear_down);
 /* Runs it with the n-th allocation failing, for each n that there is. */
 static void each_fails(int (*run)(struct arena *, struct err *), int wanted)
 {
-	size_t n = 0;
+	size_t calls, n = 0;
 
 	do {
 		struct arena *a = arena_new();
 		struct err err = ERR_INIT;
 		int r;
-		countdown = ++n;
-		calls = 0;
 		f.n_asked = 0;
 		f.pve.major = f.pve.minor = 0;
-		armed = true;
+		nomem_begin(++n);
 		r = run(a, &err);
-		armed = false;
+		calls = nomem_end();
 		arena_free(a);
 		if (calls < n)
 			cr_assert_eq(r, wanted, "%s %s", err.object, err.text);
