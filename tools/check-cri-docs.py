@@ -6,29 +6,20 @@ usage: check-cri-docs.py docs/cri-integration.md cri_v1_fields.csv
 
 The list of fields comes from CRI's protobuf file; a new version of it fails here with the names of what is new.
 """
-import csv
 import re
 import sys
 
-ROOT = "CreateContainerRequest"
-# Refused as a whole, so what is in them needs no word.
-NOT_FOLLOWED = {"WindowsContainerConfig", "WindowsPodSandboxConfig"}
+from mapping import ROOT, cri_messages, is_followed, report
 
 
 def wanted_fields(path):
-    messages = {}
-    with open(path, newline="") as f:
-        for row in csv.DictReader(f):
-            if row["kind"] == "message":
-                messages.setdefault(row["parent"], [])
-                if row["name"]:
-                    messages[row["parent"]].append((row["name"], row["type"]))
+    messages = cri_messages(path)
     fields, todo, seen = set(), [ROOT], {ROOT}
     while todo:
         message = todo.pop()
         for name, type_ in messages[message]:
             fields.add(f"{message}.{name}")
-            if type_ in messages and type_ not in seen | NOT_FOLLOWED:
+            if is_followed(type_, messages) and type_ not in seen:
                 seen.add(type_)
                 todo.append(type_)
     return fields
@@ -63,10 +54,7 @@ def main():
     problems += [f"{field}: a row, but no such field can be reached" for field in sorted(rows - wanted)]
     if len(wanted) < 130:
         problems.append(f"only {len(wanted)} fields in the list: is it whole?")
-    for problem in problems:
-        print(problem, file=sys.stderr)
-    print(f"{len(wanted)} fields, {len(rows)} rows, {len(problems)} problems")
-    return 1 if problems else 0
+    return report(problems, f"{len(wanted)} fields, {len(rows)} rows")
 
 
 if __name__ == "__main__":

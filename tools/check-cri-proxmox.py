@@ -8,40 +8,25 @@ usage: check-cri-proxmox.py PRINT-CRI-MAPPING cri_v1_fields.csv docs/proxmox-map
 The list of fields comes from CRI's protobuf file; a new version of it fails here with the names of what is new.
 --write puts the table into the document.
 """
-import csv
-import subprocess
 import sys
 
-ROOT = "CreateContainerRequest"
-# Refused as a whole, so what is in them needs no word.
-NOT_FOLLOWED = {"WindowsContainerConfig", "WindowsPodSandboxConfig"}
-BEGIN, END = "<!-- table: tools/check-cri-proxmox.py --write -->\n", "<!-- end of the table -->\n"
+from mapping import ROOT, check_document, cri_messages, is_followed, read_rows, report
+
 WAYS = {"mapped", "met", "waived", "refused"}
 
 
 def read_fields(path):
     """Dotted paths from the request on."""
-    messages = {}
-    with open(path, newline="") as f:
-        for row in csv.DictReader(f):
-            if row["kind"] == "message":
-                messages.setdefault(row["parent"], [])
-                if row["name"]:
-                    messages[row["parent"]].append((row["name"], row["type"]))
-    found = []
+    messages, found = cri_messages(path), []
 
     def walk(message, prefix):
         for name, type_ in messages[message]:
             found.append(prefix + name)
-            if type_ in messages and type_ not in NOT_FOLLOWED:
+            if is_followed(type_, messages):
                 walk(type_, prefix + name + ".")
 
     walk(ROOT, "")
     return found
-
-
-def read_rows(program):
-    return [line.split("\t") for line in subprocess.run([program], check=True, capture_output=True, text=True).stdout.splitlines()]
 
 
 def row_of(names, field):
@@ -83,30 +68,12 @@ def table(rows):
     return lines
 
 
-def check_document(path, rows, write):
-    with open(path) as f:
-        lines = f.readlines()
-    if lines.count(BEGIN) != 1 or lines.count(END) != 1:
-        return [f"{path}: needs one line each: {BEGIN.strip()} {END.strip()}"]
-    begin, end = lines.index(BEGIN) + 1, lines.index(END)
-    if lines[begin:end] == table(rows):
-        return []
-    if not write:
-        return [f"{path}: its table isn't that of the program: run {sys.argv[0]} ... --write"]
-    with open(path, "w") as f:
-        f.writelines(lines[:begin] + table(rows) + lines[end:])
-    return []
-
-
 def main():
     rows, fields = read_rows(sys.argv[1]), read_fields(sys.argv[2])
-    problems = check_rows(rows, fields) + check_document(sys.argv[3], rows, "--write" in sys.argv[4:])
+    problems = check_rows(rows, fields) + check_document(sys.argv[3], table(rows), "--write" in sys.argv[4:])
     if len(fields) < 190:
         problems.append(f"only {len(fields)} fields in the list: is it whole?")
-    for problem in problems:
-        print(problem, file=sys.stderr)
-    print(f"{len(fields)} fields, {len(rows)} rows, {len(problems)} problems")
-    return 1 if problems else 0
+    return report(problems, f"{len(fields)} fields, {len(rows)} rows")
 
 
 if __name__ == "__main__":

@@ -8,22 +8,14 @@ The list of properties comes from the specification's JSON schema; a new version
 --write puts the table into the document.
 """
 import csv
-import subprocess
 import sys
 
-BEGIN, END = "<!-- table: tools/check-oci-mapping.py --write -->\n", "<!-- end of the table -->\n"
+from mapping import check_document, read_rows, report
 
 
 def dotted(pointer):
     """/linux/devices/[]/path -> linux.devices[].path"""
     return pointer[1:].replace("/[]", "[]").replace("/", ".")
-
-
-def read_rows(program):
-    rows = []
-    for line in subprocess.run([program], check=True, capture_output=True, text=True).stdout.splitlines():
-        rows.append(line.split("\t"))
-    return rows
 
 
 def covers(field, name):
@@ -60,32 +52,14 @@ def table(rows):
     return lines
 
 
-def check_document(path, rows, write):
-    with open(path) as f:
-        lines = f.readlines()
-    if lines.count(BEGIN) != 1 or lines.count(END) != 1:
-        return [f"{path}: needs one line each: {BEGIN.strip()} {END.strip()}"]
-    begin, end = lines.index(BEGIN) + 1, lines.index(END)
-    if lines[begin:end] == table(rows):
-        return []
-    if not write:
-        return [f"{path}: its table isn't that of the program: run {sys.argv[0]} ... --write"]
-    with open(path, "w") as f:
-        f.writelines(lines[:begin] + table(rows) + lines[end:])
-    return []
-
-
 def main():
     rows = read_rows(sys.argv[1])
     with open(sys.argv[2], newline="") as f:
         names = [dotted(p["json_pointer"]) for p in csv.DictReader(f)]
-    problems = check_rows(rows, names) + check_document(sys.argv[3], rows, "--write" in sys.argv[4:])
+    problems = check_rows(rows, names) + check_document(sys.argv[3], table(rows), "--write" in sys.argv[4:])
     if len(names) < 200:
         problems.append(f"only {len(names)} properties in the list: is it whole?")
-    for problem in problems:
-        print(problem, file=sys.stderr)
-    print(f"{len(names)} properties, {len(rows)} rows, {len(problems)} problems")
-    return 1 if problems else 0
+    return report(problems, f"{len(names)} properties, {len(rows)} rows")
 
 
 if __name__ == "__main__":
