@@ -22,6 +22,8 @@ int act_open(const struct ctr_record *rec, int dir_fd, struct arena *a, struct s
 	uint64_t vmid;
 	int r;
 
+	if (!a)
+		return err_nomem(err);
 	*ret = (struct subject){ .arena = a, .dir_fd = dir_fd };
 	r = dir_fd < 0 ? 0 : guest_load(dir_fd, a, &ret->guest, err);
 	if (r < 0 || (r == 0 && !rec->guest))

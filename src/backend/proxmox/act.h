@@ -18,7 +18,8 @@ struct subject {
 };
 
 /* From the journal, or, when there is none, from the record's VMID and the cluster's list. 1; 0:
- * there is nothing, since nothing was begun or it is gone; -1. */
+ * there is nothing, since nothing was begun or it is gone; -1. The arena may be NULL, which is
+ * ERR_EXHAUSTED: callers give a new one as it is. */
 int act_open(const struct ctr_record *, int dir_fd, struct arena *, struct subject *ret,
 	struct err *) _must_check_;
 /* The same, of a whole one: what isn't there or was never made whole is ERR_STATE. */

@@ -199,8 +199,6 @@ int proxmox_destroy(const struct ctr_record *rec, int dir_fd, struct err *err)
 	struct subject s;
 	int r;
 
-	if (!a)
-		return err_nomem(err);
 	r = act_open(rec, dir_fd, a, &s, err);
 	if (r == 1 && s.guest.phase < GUEST_MADE)
 		r = proxmox_undo_create(s.pve, dir_fd, &s.guest, err);

@@ -36,8 +36,6 @@ int proxmox_start(const struct ctr_record *rec, int dir_fd, const struct oci_spe
 	struct subject s;
 
 	(void)spec;
-	if (!a)
-		return err_nomem(err);
 	if (act_open_made(rec, dir_fd, a, &s, err) < 0)
 		return -1;
 	const uint64_t begin = ctr_trace_now();
@@ -157,8 +155,6 @@ int proxmox_signal(const struct ctr_record *rec, int dir_fd, int signo, bool all
 	struct subject s;
 
 	(void)all; /* the API knows the guest as a whole only */
-	if (!a)
-		return err_nomem(err);
 	if (signo != 0 && signo != SIGKILL && !is_end(signo))
 		return refuse_signal(signo, err);
 	if (act_open_made(rec, dir_fd, a, &s, err) < 0 || act_look(&s, &look, err) < 0)
@@ -214,8 +210,6 @@ int proxmox_stop(const struct ctr_record *rec, int dir_fd, int grace_ms, struct 
 	struct subject s;
 	int r;
 
-	if (!a)
-		return err_nomem(err);
 	r = act_open(rec, dir_fd, a, &s, err);
 	if (r <= 0)
 		return r;
@@ -258,8 +252,6 @@ int proxmox_status(const struct ctr_record *rec, int dir_fd, enum ctr_status *re
 	struct subject s;
 	int r;
 
-	if (!a)
-		return err_nomem(err);
 	r = act_open(rec, dir_fd, a, &s, err);
 	if (r == 1 && act_look(&s, &look, err) < 0)
 		return -1;
@@ -316,8 +308,6 @@ int proxmox_update(
 	_arena_ struct arena *a = arena_new();
 	struct subject s;
 
-	if (!a)
-		return err_nomem(err);
 	if (act_open_made(rec, dir_fd, a, &s, err) < 0)
 		return -1;
 	const uint64_t end = pve_now_ms(s.pve) + s.pve->cfg->call_s * UINT64_C(1000);

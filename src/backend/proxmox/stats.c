@@ -34,8 +34,6 @@ int proxmox_stats(const struct ctr_record *rec, int dir_fd, struct ctr_stats *re
 	struct guest_look look;
 	struct subject s;
 
-	if (!a)
-		return err_nomem(err);
 	if (act_open_made(rec, dir_fd, a, &s, err) < 0 || act_look(&s, &look, err) < 0)
 		return -1;
 	if (!look.exists)
@@ -123,8 +121,6 @@ int proxmox_ended(const struct ctr_record *rec, int dir_fd, struct ctr_exit *ret
 	uint64_t when = 0;
 	int r, by = GUEST_NOT_STOPPED;
 
-	if (!a)
-		return err_nomem(err);
 	*ret = (struct ctr_exit){ .code = 255, .reason = CTR_EXIT_UNKNOWN };
 	r = act_open(rec, dir_fd, a, &s, err);
 	if (r == 1)
