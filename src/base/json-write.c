@@ -286,3 +286,11 @@ void json_w_fields(struct json_writer *w, const struct json_field *fields, const
 	}
 	json_w_object_end(w);
 }
+
+void json_write(const struct json_field *fields, const void *base, struct str *out)
+{
+	struct json_writer w = { .out = out };
+
+	json_w_fields(&w, fields, base);
+	str_add(out, "\n");
+}

@@ -112,6 +112,8 @@ void json_w_null(struct json_writer *);
 /* A struct by its field table: absent (NULL, empty list, empty string pointer) members are left
  * out. */
 void json_w_fields(struct json_writer *, const struct json_field *, const void *base);
+/* A file of one: it and a newline. */
+void json_write(const struct json_field *, const void *base, struct str *out);
 
 /* Rows. A row whose kind doesn't fit the member doesn't compile. */
 #define J_CHECK_(T, m, type) (0 * sizeof(char[_Generic(((T *)0)->m, type : 1, default : -1)]))

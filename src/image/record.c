@@ -56,10 +56,8 @@ const char *digest_hex(const char *digest)
 void image_record_write(const struct ctr_image_record *r, struct str *out)
 {
 	struct stored_image s = { .version = IMAGE_RECORD_VERSION, .r = *r };
-	struct json_writer w = { .out = out };
 
-	json_w_fields(&w, image_fields, &s);
-	str_add(out, "\n");
+	json_write(image_fields, &s, out);
 }
 
 static int check_version(uint32_t version, struct err *err)
@@ -93,10 +91,8 @@ int image_record_read(
 void layer_record_write(const struct layer_record *r, struct str *out)
 {
 	struct stored_layer s = { .version = IMAGE_RECORD_VERSION, .r = *r };
-	struct json_writer w = { .out = out };
 
-	json_w_fields(&w, layer_fields, &s);
-	str_add(out, "\n");
+	json_write(layer_fields, &s, out);
 }
 
 int layer_record_read(

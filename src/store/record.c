@@ -57,10 +57,8 @@ static const struct json_field fields[] = {
 void record_write(const struct ctr_record *r, struct str *out)
 {
 	struct stored s = { .version = RECORD_VERSION, .r = *r };
-	struct json_writer w = { .out = out };
 
-	json_w_fields(&w, fields, &s);
-	str_add(out, "\n");
+	json_write(fields, &s, out);
 }
 
 static int check_version(const struct json *root, struct err *err)

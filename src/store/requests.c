@@ -137,12 +137,10 @@ int request_save(int dir, const struct ctr_cri_record *r, struct err *err)
 {
 	const struct stored s = { .version = 1, .r = *r };
 	_str_ struct str text = { 0 };
-	struct json_writer w = { .out = &text };
 	_close_ int fd =
 		openat(dir, INTENT, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
-	json_w_fields(&w, fields, &s);
-	str_add(&text, "\n");
+	json_write(fields, &s, &text);
 	if (str_ok(&text, err) < 0)
 		return -1;
 	if (fd < 0 || fd_write_all(fd, text.p, text.n) < 0) {

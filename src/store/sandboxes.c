@@ -134,10 +134,8 @@ int sandbox_save(int dir, const struct ctr_sandbox_record *r, struct err *err)
 {
 	const struct stored s = { .version = 1, .r = *r };
 	_str_ struct str text = { 0 };
-	struct json_writer w = { .out = &text };
 
-	json_w_fields(&w, fields, &s);
-	str_add(&text, "\n");
+	json_write(fields, &s, &text);
 	if (str_ok(&text, err) < 0)
 		return -1;
 	if (file_replace(dir, RECORD, text.p, text.n, 0600, err) < 0)

@@ -83,10 +83,8 @@ int guest_save(int dir_fd, const struct guest *g, struct err *err)
 {
 	const struct stored s = { .version = JOURNAL_VERSION, .g = *g };
 	_str_ struct str text = { 0 };
-	struct json_writer w = { .out = &text };
 
-	json_w_fields(&w, fields, &s);
-	str_add(&text, "\n");
+	json_write(fields, &s, &text);
 	if (str_ok(&text, err) < 0)
 		return -1;
 	if (file_replace_synced(dir_fd, GUEST_JOURNAL, text.p, text.n, 0600, err) < 0)
