@@ -173,6 +173,20 @@ void ctr_container_unlock(struct ctr_container *c)
 	c->locked = c->made_here = false;
 }
 
+/* What is known of a server's container by its record alone, the phase, may have changed while the
+ * lock was somebody else's. */
+static int load_again(struct ctr_container *c, struct err *err)
+{
+	struct ctr_context *context = c->rec.context;
+	struct ctr_record now;
+
+	if (store_load(&c->box, c->rec.id, c->arena, &now, err) < 0)
+		return -1;
+	c->rec = now;
+	c->rec.context = context;
+	return 0;
+}
+
 int ctr_container_lock(struct ctr_container *c, struct err *err)
 {
 	if (c->only_kept) {
@@ -187,7 +201,7 @@ int ctr_container_lock(struct ctr_container *c, struct err *err)
 	if (store_lock(&c->box, c->rec.id, c->engine->lock_timeout_ms, err) < 0)
 		return -1;
 	c->locked = true;
-	return 0;
+	return c->backend->remote ? load_again(c, err) : 0;
 }
 
 const struct ctr_record *ctr_container_record(const struct ctr_container *c)

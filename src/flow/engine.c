@@ -239,18 +239,17 @@ static int fill_record(struct ctr_container *c, const struct ctr_create *req,
 	return arena_failed(c->arena) ? err_nomem(err) : 0;
 }
 
-/* An id is one container's, wherever that lives. */
-static int check_free(struct ctr_container *c, struct err *err)
+int engine_check_free(
+	struct ctr_engine *e, const struct ctr_backend *b, const char *id, struct err *err)
 {
-	struct ctr_engine *e = c->engine;
-	const bool remote = c->backend->remote;
+	const bool remote = b->remote;
 	struct store_box box = STORE_BOX_INIT;
 	struct err none = ERR_INIT;
 	int r;
 
 	if (remote ? engine_store(e, STORE_FIND, err) < 0 : engine_guests(e, STORE_FIND, err) < 0)
 		return -1;
-	r = store_find(remote ? &e->store : &e->guests, c->rec.id, &box, &none);
+	r = store_find(remote ? &e->store : &e->guests, id, &box, &none);
 	store_box_close(&box);
 	if (r < 0)
 		return 0;
@@ -260,7 +259,8 @@ static int check_free(struct ctr_container *c, struct err *err)
 static int reserve(struct ctr_container *c, const struct bundle *b, struct err *err)
 {
 	c->home = engine_home(c->engine, c->backend, STORE_MAKE, err);
-	if (!c->home || check_free(c, err) < 0 || store_claim(c->home, c->rec.id, &c->box, err) < 0)
+	if (!c->home || engine_check_free(c->engine, c->backend, c->rec.id, err) < 0 ||
+		store_claim(c->home, c->rec.id, &c->box, err) < 0)
 		return -1;
 	c->locked = true;
 	if (!b->spec || store_save_config(&c->box, b->text, b->n, err) == 0)

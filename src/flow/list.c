@@ -82,13 +82,27 @@ static int load_guest(struct listing *l, const char *id, struct ctr_record *ret,
 	return r == 0;
 }
 
+/* Its record can't be read, or has been made since the records were read: no stray. */
+static bool is_on_record(const struct listing *l, const char *id)
+{
+	struct store_box box = STORE_BOX_INIT;
+	struct err none = ERR_INIT;
+	int r = store_find(&l->engine->guests, id, &box, &none);
+
+	store_box_close(&box);
+	return r == 0;
+}
+
 static int add_guests(struct listing *l, const struct ctr_record *recs, const bool *making,
 	size_t n, const struct ctr_survey *s, struct err *err)
 {
 	struct ctr_listed *g = arena_array(l->arena, n + s->n_strays, sizeof(*g));
+	size_t all = n;
 
 	if (!g)
 		return err_nomem(err);
+	if (s->n_strays && engine_guests(l->engine, STORE_FIND, err) < 0)
+		return -1;
 	for (size_t i = 0; i < n; i++) {
 		g[i] = (struct ctr_listed){ .rec = &recs[i],
 			.status = s->seen ? s->seen[i].status : CTR_UNKNOWN,
@@ -98,15 +112,18 @@ static int add_guests(struct listing *l, const struct ctr_record *recs, const bo
 		if (recs[i].phase == CTR_CREATING)
 			g[i].status = making[i] ? CTR_CREATING : CTR_STOPPED;
 	}
-	for (size_t i = 0; i < s->n_strays; i++)
-		g[n + i] = (struct ctr_listed){ .rec = &s->strays[i],
+	for (size_t i = 0; i < s->n_strays; i++) {
+		if (is_on_record(l, s->strays[i].id))
+			continue;
+		g[all++] = (struct ctr_listed){ .rec = &s->strays[i],
 			.status = s->strays_seen[i].status,
 			.place = s->strays_seen[i].place,
 			.max_age_s = s->max_age_s,
 			.stray = true };
-	qsort(g, n + s->n_strays, sizeof(*g), by_id);
+	}
+	qsort(g, all, sizeof(*g), by_id);
 	l->guests = g;
-	l->n_guests = n + s->n_strays;
+	l->n_guests = all;
 	return 0;
 }
 
@@ -156,8 +173,9 @@ static int find_guests(struct listing *l, struct err *err)
 
 /* ---- all ---- */
 
-/* Both are sorted; most of those made from requests are in both. */
-static const char *next_local(struct listing *l)
+/* Both are sorted; most of those made from requests are in both. *ret_live: it is among the live
+ * ones. */
+static const char *next_local(struct listing *l, bool *ret_live)
 {
 	struct ids *a = &l->live, *b = &l->kept;
 	const char *id;
@@ -166,6 +184,7 @@ static const char *next_local(struct listing *l)
 	if (a->at == a->n && b->at == b->n)
 		return NULL;
 	order = a->at == a->n ? 1 : b->at == b->n ? -1 : strcmp(a->items[a->at], b->items[b->at]);
+	*ret_live = order <= 0;
 	id = order <= 0 ? a->items[a->at++] : b->items[b->at];
 	b->at += order >= 0;
 	return id;
@@ -173,17 +192,20 @@ static const char *next_local(struct listing *l)
 
 static int tell(struct listing *l, struct err *err)
 {
-	const char *id = next_local(l);
+	bool live = false;
+	const char *id = next_local(l, &live);
 	size_t g = 0;
 
 	while (id || g < l->n_guests) {
 		int order = !id ? 1 : g == l->n_guests ? -1 : strcmp(id, l->guests[g].rec->id);
+		bool guest = order > 0 || (order == 0 && !live);
 
-		/* What is kept of a guest's request is no container of its own. */
-		if ((order < 0 ? visit(l, id, err) : l->fn(l->arg, &l->guests[g++], err)) < 0)
+		/* What is kept of a guest's request is no container of its own; one of this
+		 * kernel's that a stray has the id of is. */
+		if ((guest ? l->fn(l->arg, &l->guests[g++], err) : visit(l, id, err)) < 0)
 			return -1;
 		if (order <= 0)
-			id = next_local(l);
+			id = next_local(l, &live);
 	}
 	return 0;
 }

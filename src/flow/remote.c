@@ -11,10 +11,15 @@
 
 int remote_note_phase(struct ctr_container *c, enum ctr_status phase, struct err *err)
 {
-	if (c->rec.phase == (int)phase)
+	const int before = c->rec.phase;
+
+	if (before == (int)phase)
 		return 0;
 	c->rec.phase = phase;
-	return store_save(&c->box, &c->rec, err);
+	if (store_save(&c->box, &c->rec, err) == 0)
+		return 0;
+	c->rec.phase = before;
+	return -1;
 }
 
 /* Its start failed: it is as it was. When that can't be noted it counts as started, and so as
@@ -61,14 +66,18 @@ bool remote_proxy_died(const struct ctr_container *c)
 /* ---- kill ---- */
 
 /* Nothing runs in it that could get a signal. What would end a waiting init ends it: it counts as
- * stopped from now on. */
+ * stopped from now on. 1: it was started meanwhile. */
 static int kill_created(struct ctr_container *c, int signo, struct err *err)
 {
 	_close_ int proxy = FD_NONE;
 
 	if (signo == 0)
 		return 0;
-	if (ctr_container_lock(c, err) < 0 || remote_note_phase(c, CTR_RUNNING, err) < 0)
+	if (ctr_container_lock(c, err) < 0)
+		return -1;
+	if (c->rec.phase != CTR_CREATED)
+		return 1;
+	if (remote_note_phase(c, CTR_RUNNING, err) < 0)
 		return -1;
 	proxy = open_proxy(c);
 	if (proxy >= 0 && sys_pidfd_send_signal(proxy, SIGKILL) < 0 && errno != ESRCH)
@@ -86,8 +95,11 @@ int remote_kill(struct ctr_container *c, int signo, bool all, struct err *err)
 		return 0;
 	if (lifecycle_check(VERB_KILL, status, c->rec.id, err) < 0)
 		return -1;
-	if (status == CTR_CREATED)
-		return kill_created(c, signo, err);
+	if (status == CTR_CREATED) {
+		int r = kill_created(c, signo, err);
+		/* The lock is ours: what is seen now stays so. */
+		return r == 1 ? remote_kill(c, signo, all, err) : r;
+	}
 	if (c->backend->signal(&c->rec, c->box.fd, signo, all, err) == 0)
 		return 0;
 	if (err->code != ERR_STATE)
@@ -130,7 +142,8 @@ int ctr_adopt(struct ctr_engine *e, const char *backend, const char *id, struct 
 	if (engine_boot_id(e, err) < 0)
 		return -1;
 	c->home = engine_home(e, c->backend, STORE_MAKE, err);
-	if (!c->home || store_claim(c->home, id, &c->box, err) < 0)
+	if (!c->home || engine_check_free(e, c->backend, id, err) < 0 ||
+		store_claim(c->home, id, &c->box, err) < 0)
 		return -1;
 	c->locked = true;
 	r = c->backend->find(c->rec.context, id, c->box.fd, &c->rec, err);

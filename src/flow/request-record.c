@@ -219,13 +219,14 @@ static int poll_for_end(
 int ctr_container_wait(
 	struct ctr_container *c, int timeout_ms, struct ctr_exit *ret, struct err *err)
 {
-	int r = ctr_container_exit(c, ret, err);
 	_close_ int fd = FD_NONE;
+	int r;
 
-	if (r != 0)
-		return r;
 	if (c->backend->remote)
 		return poll_for_end(c, timeout_ms, ret, err);
+	r = ctr_container_exit(c, ret, err);
+	if (r != 0)
+		return r;
 	fd = connect_monitor(c, err);
 	if (fd < 0 && err->code != ERR_STATE)
 		return -1;
