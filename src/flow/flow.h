@@ -56,8 +56,8 @@ const struct store *engine_home(struct ctr_engine *, const struct ctr_backend *,
 	struct err *) _must_check_;
 /* An id is one container's, wherever that lives: ERR_EXISTS when it is taken where containers of
  * this backend are not. */
-int engine_check_free(struct ctr_engine *, const struct ctr_backend *, const char *id,
-	struct err *) _must_check_;
+int engine_check_free(
+	struct ctr_engine *, const struct ctr_backend *, const char *id, struct err *) _must_check_;
 /* Read once. */
 struct settings;
 int engine_settings(struct ctr_engine *, const struct settings **ret, struct err *) _must_check_;
