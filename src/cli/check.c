@@ -19,9 +19,14 @@ static void tell(
 	struct report *r = arg;
 
 	r->missing += f == CTR_FOUND_MISSING;
-	str_printf(&r->out, "%-8s %-24s %s\n", words[f], what, text);
-	if (hint)
-		str_printf(&r->out, "%-33s   %s\n", "", hint);
+	str_printf(&r->out, "%-8s %-24s ", words[f], what);
+	print_shown(&r->out, text);
+	str_add(&r->out, "\n");
+	if (!hint)
+		return;
+	str_printf(&r->out, "%-33s   ", "");
+	print_shown(&r->out, hint);
+	str_add(&r->out, "\n");
 }
 
 int verb_check_proxmox(struct cli *c, struct err *err)

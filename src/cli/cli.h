@@ -75,6 +75,8 @@ extern const struct option_row global_options[];
 
 /* print.c: whole text to stdout, and the help pages. */
 int print_out(const struct str *, struct err *) _must_check_;
+/* Text of others: what a terminal would obey, and what is no text, becomes "?". */
+void print_shown(struct str *, const char *text);
 int print_help(const struct command *, struct err *) _must_check_;
 int print_version(struct err *) _must_check_;
 

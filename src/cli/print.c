@@ -16,6 +16,20 @@ int print_out(const struct str *s, struct err *err)
 	return 0;
 }
 
+void print_shown(struct str *out, const char *text)
+{
+	for (size_t left = strlen(text), n; left; text += n, left -= n) {
+		const unsigned char *c = (const unsigned char *)text;
+		bool control;
+
+		n = utf8_len(text, left);
+		control = n == 0 || *c < 0x20 || *c == 0x7f ||
+			  (n == 2 && c[0] == 0xc2 && c[1] < 0xa0);
+		n = MAX(n, (size_t)1);
+		str_addn(out, control ? "?" : text, control ? 1 : n);
+	}
+}
+
 static void verb_page(const struct command *k, struct str *out)
 {
 	str_printf(out, "ctrctl %s - %s\n\nUsage: ctrctl [global options] %s%s%s%s\n", k->name,

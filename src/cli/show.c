@@ -153,13 +153,21 @@ int verb_state(struct cli *c, struct err *err)
 
 /* ---- list ---- */
 
-enum { COLUMNS = 7, CELL_MAX = 4096 };
+enum { COLUMNS = 7 };
 
 struct table {
 	struct arena *arena;
 	const char *(*rows)[COLUMNS];
 	size_t n, cap;
 };
+
+static const char *shown(struct arena *a, const char *text)
+{
+	_str_ struct str out = { 0 };
+
+	print_shown(&out, text);
+	return out.failed ? NULL : arena_strdup(a, out.p ? out.p : "");
+}
 
 static int table_add(struct table *t, const char *const cells[COLUMNS], struct err *err)
 {
@@ -175,7 +183,8 @@ static int table_add(struct table *t, const char *const cells[COLUMNS], struct e
 		t->cap = cap;
 	}
 	for (size_t i = 0; i < COLUMNS; i++)
-		t->rows[t->n][i] = arena_strdup(t->arena, cells[i] ? cells[i] : "");
+		if (!(t->rows[t->n][i] = shown(t->arena, cells[i] ? cells[i] : "")))
+			return err_nomem(err);
 	t->n++;
 	return arena_failed(t->arena) ? err_nomem(err) : 0;
 }

@@ -23,10 +23,26 @@ int verb_kill(struct cli *c, struct err *err)
 	return k ? ctr_container_kill(k, signo, c->o.all, err) : -1;
 }
 
+/* What is on record, by this id or its beginning, and isn't of the backend that was named. */
+static int check_backend(struct cli *c, struct err *err)
+{
+	struct err none = ERR_INIT;
+	_handle_ struct ctr_container *k =
+		ctr_container_open(c->engine, c->args[0], CTR_READ, &none);
+	const struct ctr_record *r = k ? ctr_container_record(k) : NULL;
+
+	if (!r || str_eq(r->backend, c->o.backend))
+		return 0;
+	return err_set(err, ERR_STATE, r->id, "is a container of backend %s, not of %s", r->backend,
+		c->o.backend);
+}
+
 int adopt(struct cli *c, struct err *err)
 {
 	struct err unknown = ERR_INIT;
 
+	if (check_backend(c, err) < 0)
+		return -1;
 	if (ctr_adopt(c->engine, c->o.backend, c->args[0], &unknown) == 0 ||
 		unknown.code == ERR_EXISTS || unknown.code == ERR_NOT_FOUND)
 		return 0;

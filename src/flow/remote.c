@@ -126,13 +126,29 @@ int remote_exit(struct ctr_container *c, struct ctr_exit *ret, struct err *err)
 
 /* ---- what is on a server, and not on record ---- */
 
+/* Anybody may write an id into a guest: that of one of this kernel's containers is no claim. */
+static int check_not_here(struct ctr_engine *e, const char *id, struct err *err)
+{
+	struct store_box box = STORE_BOX_INIT;
+	struct err none = ERR_INIT;
+	int r;
+
+	if (engine_store(e, STORE_FIND, err) < 0)
+		return -1;
+	r = store_find(&e->store, id, &box, &none);
+	store_box_close(&box);
+	if (r < 0)
+		return 0;
+	return err_set(err, ERR_STATE, id, "is a container of backend native");
+}
+
 int ctr_adopt(struct ctr_engine *e, const char *backend, const char *id, struct err *err)
 {
 	_container_ struct ctr_container *c = container_new(e, err);
 	struct err again = ERR_INIT;
 	int r;
 
-	if (!c || store_check_id(id, err) < 0)
+	if (!c || store_check_id(id, err) < 0 || check_not_here(e, id, err) < 0)
 		return -1;
 	c->backend = find_backend(e, backend, err);
 	if (!c->backend || engine_context(e, c->backend, &c->rec.context, err) < 0)

@@ -16,6 +16,18 @@ enum {
 
 /* ---- whom ---- */
 
+/* Files get mixed up: another container's journal would lead to its guest. */
+static int load(const struct ctr_record *rec, int dir_fd, struct arena *a, struct guest *ret,
+	struct err *err)
+{
+	int r = guest_load(dir_fd, a, ret, err);
+
+	if (r != 1 || str_eq(ret->id, rec->id))
+		return r;
+	return err_set(err, ERR_INVALID, GUEST_JOURNAL,
+		"the journal of the guest is another container's: %.128s", ret->id);
+}
+
 int act_open(const struct ctr_record *rec, int dir_fd, struct arena *a, struct subject *ret,
 	struct err *err)
 {
@@ -25,7 +37,7 @@ int act_open(const struct ctr_record *rec, int dir_fd, struct arena *a, struct s
 	if (!a)
 		return err_nomem(err);
 	*ret = (struct subject){ .arena = a, .dir_fd = dir_fd };
-	r = dir_fd < 0 ? 0 : guest_load(dir_fd, a, &ret->guest, err);
+	r = dir_fd < 0 ? 0 : load(rec, dir_fd, a, &ret->guest, err);
 	if (r < 0 || (r == 0 && !rec->guest))
 		return r;
 	ret->pve = proxmox_session(rec->context, err);

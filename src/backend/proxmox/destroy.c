@@ -193,13 +193,54 @@ static int remove_guest(struct subject *s, struct err *err)
 	}
 }
 
+/* Without the journal, which is broken: by the record's VMID, or by tags. What is found is proven
+ * by its description as ever. 1, 0 nothing was found, -1. */
+static int open_anyway(
+	const struct ctr_record *rec, struct arena *a, struct subject *ret, struct err *err)
+{
+	struct ctr_record found = *rec;
+	int r;
+
+	if (!rec->guest) {
+		r = proxmox_find(rec->context, rec->id, FD_NONE, &found, err);
+		if (r <= 0)
+			return r;
+	}
+	r = act_open(&found, FD_NONE, a, ret, err);
+	if (r == 1 && rec->guest && rec->phase == CTR_CREATING)
+		ret->guest.phase = GUEST_MAKING;
+	return r;
+}
+
+/* As act_open(); whoever gets here with a broken journal wants it gone all the same. */
+static int open_to_remove(const struct ctr_record *rec, int dir_fd, struct arena *a,
+	struct subject *ret, struct err *err)
+{
+	struct err why = ERR_INIT;
+	int r = act_open(rec, dir_fd, a, ret, &why);
+
+	if (r >= 0)
+		return r;
+	if (why.code != ERR_INVALID || dir_fd < 0) {
+		*err = why;
+		return -1;
+	}
+	log_info("container %s: %s: its guest is looked for without it", rec->id, why.text);
+	r = open_anyway(rec, a, ret, err);
+	if (r == 0)
+		log_warn("container %s: " GUEST_JOURNAL " is broken, and the server shows no guest "
+			 "of this container; one may still be there%s%s",
+			rec->id, rec->guest ? ": " : "", rec->guest ? rec->guest : "");
+	return r;
+}
+
 int proxmox_destroy(const struct ctr_record *rec, int dir_fd, struct err *err)
 {
 	_arena_ struct arena *a = arena_new();
 	struct subject s;
 	int r;
 
-	r = act_open(rec, dir_fd, a, &s, err);
+	r = open_to_remove(rec, dir_fd, a, &s, err);
 	if (r == 1 && s.guest.phase < GUEST_MADE)
 		r = proxmox_undo_create(s.pve, dir_fd, &s.guest, err);
 	else if (r == 1)

@@ -70,10 +70,14 @@ int guest_load(int dir_fd, struct arena *a, struct guest *ret, struct err *err)
 		if (why.code == ERR_NOT_FOUND)
 			return 0;
 		*err = why;
+		if (why.code == ERR_EXHAUSTED && !why.os)
+			err->code = ERR_INVALID; /* bigger than a journal is */
 		return err_in(err, "journal of the guest:");
 	}
 	if (parse(text, n, a, ret, err) == 0)
 		return 1;
+	if (!arena_failed(a))
+		err->code = ERR_INVALID; /* a limit, say */
 	err_in(err, "journal of the guest (" GUEST_JOURNAL "):");
 	return err_hint(err, "the server may have a guest of this container: ctrctl list shows it "
 			     "by its tags");
@@ -282,7 +286,9 @@ int guest_is_ours(struct pve *pve, const struct guest *g, const char *node, bool
 		*ret_config = o.config;
 	if (o.by == GUEST_OURS)
 		return 1;
-	if (half_made && o.by == GUEST_UNMARKED && !o.described) {
+	/* Disks and description are written at once: one that has disks and no description,
+	 * restored or cloned since then, say, is a stranger's whatever the tasks are. */
+	if (half_made && o.by == GUEST_UNMARKED && !o.described && !json_get(o.config, "rootfs")) {
 		r = is_of_our_task(pve, g, node, a, err);
 		if (r)
 			return r;

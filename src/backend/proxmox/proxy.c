@@ -141,7 +141,8 @@ static enum seen look(struct proxy *p)
 	struct guest_look now;
 	struct guest g;
 
-	if (!a || guest_load(p->dir, a, &g, &err) != 1 || connect_anew(p, &err) < 0)
+	if (!a || guest_load(p->dir, a, &g, &err) != 1 || !str_eq(g.id, p->rec.id) ||
+		connect_anew(p, &err) < 0)
 		return SEEN_NOTHING;
 	p->stopped_by = g.stopped_by;
 	if (guest_look(&p->context.pve, &g, a, &now, &err) < 0)
