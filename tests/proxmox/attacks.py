@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What others have written, into our files or on the server, leads to nobody else's container, loses none, and moves no terminal."""
+import contextlib
+import errno
+import glob
 import hashlib
+import threading
 
 from pve import *
 
@@ -129,6 +133,64 @@ def nor_gets_it_deleted(box):
     box.server.remove(200901)
     box.call('delete', '--force', '--backend', 'proxmox', 'here').fails(1, 'native')
     same('running', box.status('here'))
+
+
+# -- a data folder that is full --------------------------------------------------------------------------
+
+@contextlib.contextmanager
+def small_disk(box, _=None):
+    os.makedirs(box.data, exist_ok=True)
+    subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=1m,mode=700', 'small', box.data], check=True)
+    try:
+        yield os.path.join(box.data, 'filler')
+    finally:
+        for id in os.listdir(os.path.join(box.data, 'guests')):
+            if not id.startswith('.'):
+                box.call('delete', '--force', id)
+        subprocess.run(['umount', '-l', box.data], check=True)
+
+
+def fill(path):
+    with open(path, 'wb', buffering=0) as f:
+        try:
+            while True:
+                f.write(b'x' * 4096)
+        except OSError as e:
+            same(errno.ENOSPC, e.errno)
+
+
+def what_is_there_can_be_stopped_and_removed(box):
+    with small_disk(box) as filler:
+        ids = [box.create_guest('one'), box.create_guest('two'), box.create_guest('three')]
+        for id in ids[:2]:
+            box.call('start', id).ok()
+        fill(filler)
+        box.call('start', ids[2]).fails(1)
+        box.call('kill', ids[0], 'KILL').ok()
+        same('stopped', box.status(ids[0]))
+        box.call('delete', ids[0]).ok()
+        fill(filler)
+        box.call('delete', '--force', ids[1]).ok()
+        fill(filler)
+        box.call('delete', ids[2]).ok()
+        box.nothing_on_the_server()
+
+
+def a_create_leaves_nothing_wherever_it_gets_full(box):
+    with small_disk(box) as filler:
+        box.pod()
+        for match in 'POST /nodes/pve1/lxc$', 'GET /nodes/pve1/tasks/.*/status$':
+            box.server.fault(match, 'delay', seconds=2)
+            maker = threading.Thread(target=box.try_guest)
+            maker.start()
+            folder = os.path.join(box.data, 'guests')
+            while not glob.glob(os.path.join(folder, '*', 'guest.json')):
+                time.sleep(0.01)
+            fill(filler)
+            maker.join()
+            os.unlink(filler)
+            same([], [n for n in os.listdir(folder) if not n.startswith('.')], match)
+            box.nothing_on_the_server()
 
 
 main(globals())

@@ -258,12 +258,23 @@ static int glance(struct subject *s, const struct pve_upid *upid, unsigned left_
 	return r == 1 ? pve_task_wait(s->pve, upid, left_ms, fault, err) : 0;
 }
 
-static int note(struct subject *s, int stopped_by, struct err *err)
+void act_save(struct subject *s)
+{
+	struct err why = ERR_INIT;
+	char line[512];
+
+	if (guest_save(s->dir_fd, &s->guest, &why) == 0)
+		return;
+	err_line(&why, line, sizeof(line));
+	log_warn("guest %u: %s", s->guest.vmid, line);
+}
+
+static void note(struct subject *s, int stopped_by)
 {
 	if (s->dir_fd < 0 || s->guest.stopped_by == stopped_by)
-		return 0;
+		return;
 	s->guest.stopped_by = stopped_by;
-	return guest_save(s->dir_fd, &s->guest, err);
+	act_save(s);
 }
 
 static int attempt(struct subject *s, const struct act *act, const struct guest_look *look,
@@ -281,8 +292,8 @@ static int attempt(struct subject *s, const struct act *act, const struct guest_
 				     : pve_path(s->arena, "nodes", look->node, "lxc", vmid, NULL);
 	if (!path)
 		return err_nomem(err);
-	if (note(s, act->note, err) < 0 || pve_send_once(s->pve, s->arena, act->method, path,
-						   act->form, &data, fault, err) < 0)
+	note(s, act->note);
+	if (pve_send_once(s->pve, s->arena, act->method, path, act->form, &data, fault, err) < 0)
 		return -1;
 	if (pve_upid_of(data, s->arena, &upid, err) < 0) {
 		fault->reason = PVE_AMBIGUOUS; /* it was taken, as it seems */

@@ -33,6 +33,10 @@ int act_gone(const struct guest *, struct err *);
 int act_look(struct subject *, struct guest_look *ret, struct err *) _must_check_;
 bool act_is_running(const struct guest_look *);
 
+/* The journal, as far as it can be written: what is only noted there for those who ask later keeps
+ * nobody from stopping or removing a guest, be the disk full. */
+void act_save(struct subject *);
+
 /* What it is for somebody who wants to do something to it. */
 enum act_whose {
 	ACT_GONE,

@@ -63,12 +63,12 @@ static int refuse_protected(const struct subject *s, struct err *err)
 		s->guest.vmid);
 }
 
-static int note_removing(struct subject *s, struct err *err)
+static void note_removing(struct subject *s)
 {
 	if (s->dir_fd < 0 || s->guest.phase == GUEST_REMOVING)
-		return 0;
+		return;
 	s->guest.phase = GUEST_REMOVING;
-	return guest_save(s->dir_fd, &s->guest, err);
+	act_save(s);
 }
 
 static int send_delete(struct subject *s, const struct guest_look *look, uint64_t end,
@@ -158,8 +158,7 @@ static int remove_once(struct subject *s, struct guest_look *look, uint64_t end,
 			return confirm_gone(s, fault, err);
 		if (pve_bool(config, "protection"))
 			return refuse_protected(s, err);
-		if (note_removing(s, err) < 0)
-			return -1;
+		note_removing(s);
 		/* Once stopped it is looked at again: that took its time. */
 		if (!act_is_running(look) || step > 0)
 			break;

@@ -193,7 +193,8 @@ static int end_within(struct subject *s, unsigned grace_s, struct pve_fault *fau
 		s->guest.stopped_by != GUEST_SHUTDOWN)
 		return 0;
 	s->guest.stopped_by = GUEST_KILLED;
-	return guest_save(s->dir_fd, &s->guest, err);
+	act_save(s);
+	return 0;
 }
 
 /* Did the shutdown fail so that only force is left? */
