@@ -193,4 +193,25 @@ def a_create_leaves_nothing_wherever_it_gets_full(box):
             box.nothing_on_the_server()
 
 
+def nothing_is_mounted_over_a_guests_root(box):
+    box.configure(section=box.server.as_root(localNode='pve1'))
+    for path in ('/', '//', '/x/..'):
+        r = box.try_guest(mounts=[{'container_path': path, 'host_path': '/srv'}])
+        r.fails(1, 'container_path')
+    same([], box.server.requests('^POST /nodes'))
+
+
+def a_guest_of_another_hosts_range_isnt_taken(box):
+    """Its marks may be right: it is on that host's record."""
+    id = box.create_guest()
+    for folder in ('guests', 'containers'):
+        shutil.rmtree(os.path.join(box.data, folder, id))
+    box.configure(vmids=[300000, 300999])
+    box.call('delete', '--backend', 'proxmox', id).fails(1, 'does not exist')
+    same(1, len(box.server.ours()))
+    box.configure()
+    box.call('delete', '--backend', 'proxmox', id).ok()
+    box.nothing_on_the_server()
+
+
 main(globals())

@@ -342,9 +342,9 @@ static int add_stray(struct survey *s, const struct item *it, struct err *err)
 }
 
 /* Outside of our range they are those of another host that uses the same cluster. */
-static bool is_in_range(const struct survey *s, unsigned vmid)
+static bool is_in_range(const struct pve *pve, unsigned vmid)
 {
-	return vmid >= s->pve->cfg->vmid_first && vmid <= s->pve->cfg->vmid_last;
+	return vmid >= pve->cfg->vmid_first && vmid <= pve->cfg->vmid_last;
 }
 
 /* ---- both ---- */
@@ -359,7 +359,7 @@ static int see(struct survey *s, const struct item *it, struct err *err)
 			return -1;
 		ours = ours || k->found == FOUND_OURS;
 	}
-	if (ours || !it->lxc || !our_tag(it->tags) || !is_in_range(s, it->vmid))
+	if (ours || !it->lxc || !our_tag(it->tags) || !is_in_range(s->pve, it->vmid))
 		return 0;
 	return add_stray(s, it, err);
 }
@@ -438,7 +438,9 @@ int proxmox_find(
 		struct pve_identity who;
 		struct item it;
 
-		if (!read_item(json, &it) || !it.lxc || !has_tag_of(it.tags, id))
+		/* Other hosts that use the cluster have ranges of their own. */
+		if (!read_item(json, &it) || !it.lxc || !has_tag_of(it.tags, id) ||
+			!is_in_range(pve, it.vmid))
 			continue;
 		int r = read_identity(pve, tmp, &it, &who, err);
 		if (r < 0)

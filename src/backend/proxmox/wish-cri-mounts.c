@@ -25,6 +25,9 @@ static void check_paths(struct wish_cri *c, size_t i, const char *source, const 
 	snprintf(place, sizeof(place), "config.mounts[%zu].container_path", i);
 	if (!wish_path_fits(target))
 		ctr_fault_add(c->faults, ERR_INVALID, place, TEXT_RULE);
+	if (str_eq(target, "/"))
+		ctr_fault_add(c->faults, ERR_INVALID, place,
+			"is the guest's root, which is made from its image");
 	for (size_t k = 0; k < ARRAY_SIZE(own); k++)
 		if (path_is_under(target, own[k]))
 			ctr_fault_add(c->faults, ERR_UNSUPPORTED, place,
