@@ -749,7 +749,7 @@ Test(remote, a_stray_with_the_id_of_a_container_here_is_not_adopted)
 
 	far_add("web1", true);
 	cr_assert_eq(ctr_adopt(engine, "proxmox", "web1", &err), -1);
-	cr_assert_eq(err.code, ERR_EXISTS, "%s", said());
+	cr_assert_eq(err.code, ERR_STATE, "%s", said());
 	cr_assert_not(there(data, "guests/web1"));
 	cr_assert(c && ctr_container_delete(c, true, &err) == 0);
 	ctr_container_close(c);
