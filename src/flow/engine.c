@@ -259,11 +259,12 @@ int engine_check_free(
 static int reserve(struct ctr_container *c, const struct bundle *b, struct err *err)
 {
 	c->home = engine_home(c->engine, c->backend, STORE_MAKE, err);
-	if (!c->home || engine_check_free(c->engine, c->backend, c->rec.id, err) < 0 ||
-		store_claim(c->home, c->rec.id, &c->box, err) < 0)
+	if (!c->home || store_claim(c->home, c->rec.id, &c->box, err) < 0)
 		return -1;
 	c->locked = true;
-	if (!b->spec || store_save_config(&c->box, b->text, b->n, err) == 0)
+	/* After the claim: of two that make one id, here and on a server, one sees the other. */
+	if (engine_check_free(c->engine, c->backend, c->rec.id, err) == 0 &&
+		(!b->spec || store_save_config(&c->box, b->text, b->n, err) == 0))
 		return 0;
 	struct err again = ERR_INIT;
 	if (store_remove(c->home, c->rec.id, &again) < 0)

@@ -55,9 +55,12 @@ static int open_proxy(const struct ctr_container *c)
 
 bool remote_proxy_died(const struct ctr_container *c)
 {
+	struct err err = ERR_INIT;
 	_close_ int fd = FD_NONE;
 
-	if (!c->backend->remote || c->rec.pid <= 0)
+	/* A reboot ended it, and nobody's wish: what runs on goes on. */
+	if (!c->backend->remote || c->rec.pid <= 0 || engine_boot_id(c->engine, &err) < 0 ||
+		!str_eq(c->rec.boot_id, c->engine->boot_id))
 		return false;
 	fd = open_proxy(c);
 	return fd < 0;
@@ -158,11 +161,12 @@ int ctr_adopt(struct ctr_engine *e, const char *backend, const char *id, struct 
 	if (engine_boot_id(e, err) < 0)
 		return -1;
 	c->home = engine_home(e, c->backend, STORE_MAKE, err);
-	if (!c->home || engine_check_free(e, c->backend, id, err) < 0 ||
-		store_claim(c->home, id, &c->box, err) < 0)
+	if (!c->home || store_claim(c->home, id, &c->box, err) < 0)
 		return -1;
 	c->locked = true;
-	r = c->backend->find(c->rec.context, id, c->box.fd, &c->rec, err);
+	r = engine_check_free(e, c->backend, id, err);
+	if (r == 0)
+		r = c->backend->find(c->rec.context, id, c->box.fd, &c->rec, err);
 	if (r == 1) {
 		c->rec.backend = c->backend->name;
 		c->rec.boot_id = e->boot_id;
