@@ -119,6 +119,7 @@ static int drop_capabilities(struct err *err)
 	return 0;
 }
 
+#ifndef __SANITIZE_ADDRESS__ /* its shadow is bigger than any limit */
 /* Bytes that are mapped already, from /proc/self/statm; 0 where there is no procfs. */
 static uint64_t mapped_now(void)
 {
@@ -135,6 +136,7 @@ static uint64_t mapped_now(void)
 		return 0;
 	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
+#endif
 
 static int limit(int what, rlim_t value, struct err *err)
 {
@@ -154,7 +156,7 @@ static int set_limits(struct err *err)
 	if (limit(RLIMIT_CORE, 0, err) < 0 || limit(RLIMIT_CPU, CPU_SECONDS_MAX, err) < 0 ||
 		limit(RLIMIT_NOFILE, FILES_MAX, err) < 0)
 		return -1;
-#ifndef __SANITIZE_ADDRESS__ /* its shadow is bigger than any limit */
+#ifndef __SANITIZE_ADDRESS__
 	if (limit(RLIMIT_AS, mapped_now() + MEMORY_MAX, err) < 0)
 		return -1;
 #endif

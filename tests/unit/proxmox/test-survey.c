@@ -319,13 +319,14 @@ Test(survey, finds_one_by_its_tag_and_proves_it)
 	struct ctr_record found;
 
 	SCRIPT({ LIST, 200,
-		       "{\"data\":[" ROW("200005", "running", TAG_TWO) "," ROW(
-			       "300007", "running", "ctrctl;" TAG_TWO) "]}" },
+		       "{\"data\":[" ROW("300007", "running", TAG_TWO) "," ROW("200005", "running",
+			       TAG_TWO) "," ROW("200007", "running", "ctrctl;" TAG_TWO) "]}" },
+		/* Not the one of another host's range. */
 		{ CONFIG("200005"), 200, DESCRIBED("fedcba98765432109999", "200005") },
-		{ CONFIG("300007"), 200, DESCRIBED(TWO, "300007") });
+		{ CONFIG("200007"), 200, DESCRIBED(TWO, "200007") });
 	cr_assert_eq(proxmox_find(&context, TWO, FD_NONE, &found, &err), 1, "%s", said());
 	cr_assert_str_eq(found.id, TWO);
-	cr_assert_str_eq(found.guest, "300007");
+	cr_assert_str_eq(found.guest, "200007");
 	cr_assert_eq(found.context, &context);
 	SCRIPT_ENDS();
 }
