@@ -8,7 +8,7 @@ import random
 from pve import *
 
 # For one sweep; what isn't reached by then is left out.
-SECONDS = int(os.environ.get('SWEEP_SECONDS', '40'))
+SECONDS = int(os.environ.get('SWEEP_SECONDS', '25'))
 STRACE = shutil.which('strace')
 # The one that is killed: leaks can't be looked for under strace, and it is the same program. What comes after it has the sanitizers.
 ORDINARY = os.path.join(BUILD, 'src/cli/ctrctl')
