@@ -69,14 +69,29 @@ static bool is_there(const struct log_reader *r, unsigned number, struct stat *s
 	return fstatat(r->dir, numbered(r, number, name), st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-static unsigned oldest(const struct log_reader *r)
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_ino == b->st_ino && a->st_dev == b->st_dev;
+}
+
+/* The highest number in use below own's, or of all when own is NULL or has none: false then.
+ *
+ * Files may be on their way up while we look, the highest first. So numbers are looked at upwards,
+ * where no file gets past us; and one may be missing: the file has just left it, or a monitor was
+ * killed there. Two in a row are the end. */
+static bool find_below(const struct log_reader *r, const struct stat *own, unsigned *ret)
 {
 	struct stat st;
-	unsigned n = 0;
 
-	while (n < FILES_MAX && is_there(r, n + 1, &st))
-		n++;
-	return n;
+	*ret = 0;
+	for (unsigned n = 1; n <= FILES_MAX && n <= *ret + 2; n++) {
+		if (!is_there(r, n, &st))
+			continue;
+		if (own && is_same(&st, own))
+			return true;
+		*ret = n;
+	}
+	return false;
 }
 
 static int open_number(const struct log_reader *r, unsigned number, struct err *err)
@@ -100,21 +115,33 @@ static int open_number(const struct log_reader *r, unsigned number, struct err *
 static int follower(const struct log_reader *r, unsigned *ret, struct err *err)
 {
 	struct stat own, st;
-	unsigned n;
 
 	if (fstat(r->fd, &own) < 0)
 		return err_sys(err, errno, "fstat", "log file %s", r->name);
-	if (!is_there(r, 0, &st) || (st.st_ino == own.st_ino && st.st_dev == own.st_dev))
+	if (!is_there(r, 0, &st) || is_same(&st, &own))
 		return 0;
-	for (n = 1; n < FILES_MAX && is_there(r, n, &st); n++) {
-		if (st.st_ino == own.st_ino && st.st_dev == own.st_dev)
-			break;
-	}
 	/* Renamed by somebody else: the new one follows. Removed: all that are kept came later. */
-	if (own.st_nlink && !(n < FILES_MAX && is_there(r, n, &st)))
-		n = 1;
-	*ret = n - 1;
+	if (!find_below(r, &own, ret) && own.st_nlink)
+		*ret = 0;
 	return 1;
+}
+
+/* While files are being renamed a number means nothing: looked for again. */
+static int open_oldest(const struct log_reader *r, struct err *err)
+{
+	for (;;) {
+		struct err gone = ERR_INIT;
+		unsigned oldest, again;
+
+		find_below(r, NULL, &oldest);
+		_close_ int fd = open_number(r, oldest, &gone);
+		find_below(r, NULL, &again);
+		if (again != oldest)
+			continue;
+		if (fd < 0)
+			*err = gone;
+		return fd_take(&fd);
+	}
 }
 
 int log_reader_open(const char *path, struct log_reader *ret, struct err *err)
@@ -131,7 +158,7 @@ int log_reader_open(const char *path, struct log_reader *ret, struct err *err)
 	ret->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (ret->dir < 0)
 		return err_sys(err, errno, "open", "log folder %s", dir);
-	ret->fd = open_number(ret, oldest(ret), err);
+	ret->fd = open_oldest(ret, err);
 	if (ret->fd >= 0)
 		return 0;
 	log_reader_close(ret);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define T "2026-01-02T03:04:05.000000006Z "
@@ -23,7 +24,7 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-	static const char *const names[] = { "log", "log.1", "log.2", "log.3", "log.old",
+	static const char *const names[] = { "log", "log.1", "log.2", "log.3", "log.4", "log.old",
 		"exit.json" };
 	char name[128];
 
@@ -197,6 +198,120 @@ Test(logs, goes_on_with_the_oldest_left_when_its_file_was_removed, .init = set_u
 	next_is(r, "e");
 	next_is(r, NULL);
 	log_reader_close(r);
+}
+
+/* A rotation that is half done: each file of it, as who reads the others meets it. */
+Test(logs, loses_no_file_while_they_are_being_renamed, .init = set_up, .fini = tear_down)
+{
+	append("log.3", T "stdout F a\n");
+	append("log.2", T "stdout F b\n");
+	append("log.1", T "stdout F c\n");
+	append("log", T "stdout F d\n");
+	struct log_reader *r = reader();
+
+	move("log.3", "log.4");
+	next_is(r, "a");
+	next_is(r, "b");
+	move("log.2", "log.3");
+	next_is(r, "c");
+	move("log.1", "log.2");
+	next_is(r, "d");
+	move("log", "log.1");
+	next_is(r, NULL);
+	append("log", T "stdout F e\n");
+	next_is(r, "e");
+	next_is(r, NULL);
+	log_reader_close(r);
+}
+
+Test(logs, begins_with_the_oldest_while_they_are_being_renamed, .init = set_up, .fini = tear_down)
+{
+	append("log.3", T "stdout F a\n");
+	append("log.1", T "stdout F c\n");
+	append("log", T "stdout F d\n");
+	struct log_reader *r = reader();
+
+	next_is(r, "a");
+	next_is(r, "c");
+	next_is(r, "d");
+	next_is(r, NULL);
+	log_reader_close(r);
+}
+
+/* The highest number there may be is taken over: its file is gone, the next one has its number. */
+Test(logs, goes_on_with_the_oldest_left_while_they_are_being_renamed, .init = set_up,
+	.fini = tear_down)
+{
+	append("log.3", T "stdout F a\n");
+	append("log.2", T "stdout F b\n");
+	append("log.1", T "stdout F c\n");
+	append("log", T "stdout F d\n");
+	struct log_reader *r = reader();
+
+	next_is(r, "a");
+	move("log.2", "log.3");
+	next_is(r, "b");
+	next_is(r, "c");
+	next_is(r, "d");
+	next_is(r, NULL);
+	log_reader_close(r);
+}
+
+/* As the monitor does it: the highest first. It asserts nothing: it isn't the test's process. */
+static _Noreturn void rotate_on_and_on(int dir, unsigned files)
+{
+	char a[16], b[16], line[64];
+
+	for (unsigned n = 1; n < files; n++) {
+		for (unsigned i = n; i > 1; i--) {
+			snprintf(a, sizeof(a), "log.%u", i - 1);
+			snprintf(b, sizeof(b), "log.%u", i);
+			if (renameat(dir, a, dir, b) < 0)
+				_exit(1);
+		}
+		snprintf(line, sizeof(line), T "stdout F %u\n", n);
+		if (renameat(dir, "log", dir, "log.1") < 0)
+			_exit(1);
+		_close_ int fd = openat(dir, "log", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		if (fd < 0 || fd_write_all(fd, line, strlen(line)) < 0)
+			_exit(1);
+	}
+	_exit(0);
+}
+
+Test(logs, loses_no_file_at_any_moment, .init = set_up, .fini = tear_down)
+{
+	enum { FILES = 150 };
+	struct log_line l;
+	struct err err = ERR_INIT;
+	int status = -1;
+	unsigned n;
+	char text[16];
+
+	append("log", T "stdout F 0\n");
+	_close_ int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	pid_t child = fork();
+	if (child == 0)
+		rotate_on_and_on(dir, FILES);
+	bool ended;
+	do {
+		ended = waitpid(child, &status, WNOHANG) != 0;
+		struct log_reader *r = reader();
+		for (n = 0; log_reader_next(r, &l, &err) > 0; n++) {
+			snprintf(text, sizeof(text), "%u", n);
+			cr_assert(l.n == strlen(text) && !memcmp(l.text, text, l.n),
+				"%.*s is no %u", (int)l.n, l.text, n);
+		}
+		cr_assert(n > 0);
+		log_reader_close(r);
+	} while (!ended);
+	cr_assert_eq(status, 0);
+	cr_assert_eq(n, FILES);
+	for (n = 0; n < FILES; n++) {
+		char name[128];
+		snprintf(name, sizeof(name), "%s/log.%u", folder, n);
+		unlink(name);
+	}
 }
 
 Test(logs, passes_over_what_is_no_log, .init = set_up, .fini = tear_down)
