@@ -5,6 +5,7 @@
 #include "base/sys.h"
 
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int write_parts(int fd, const struct iovec *parts, size_t n)
@@ -26,8 +27,10 @@ static int file_on_tmpfs(const char *name, const struct iovec *parts, size_t n, 
 	_close_ int mnt = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
 	if (mnt < 0)
 		return err_sys(err, errno, "fsmount", "tmpfs for %s", name);
+	/* Once it is read-only its mode stays: others may run it, as they may a memfd, not read it.
+	 */
 	_close_ int out = openat(mnt, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0500);
-	if (out < 0 || write_parts(out, parts, n) < 0)
+	if (out < 0 || fchmod(out, 0511) < 0 || write_parts(out, parts, n) < 0)
 		return err_sys(err, errno, "write", "%s", name);
 	out = fd_close(out);
 	if (fsconfig(fs, FSCONFIG_SET_FLAG, "ro", NULL, 0) < 0 ||

@@ -9,9 +9,9 @@
 
 /*
  * A sealed memfd that holds the parts; where executable memfds are refused (vm.memfd_noexec=2,
- * Linux 6.3), a file of a detached read-only tmpfs. O_CLOEXEC, to be run by execveat. A fresh one
- * for each process that others may look into: one that is shared could be held open for writing
- * and block every later exec. The fd, or -1 with err.
+ * Linux 6.3), a file of a detached read-only tmpfs, which others may run but not read. O_CLOEXEC,
+ * to be run by execveat. A fresh one for each process that others may look into: one that is
+ * shared could be held open for writing and block every later exec. The fd, or -1 with err.
  */
 int memfile_make(const char *name, const struct iovec *parts, size_t n, struct err *) _must_check_;
 

@@ -17,8 +17,6 @@
 
 enum { CA_MAX = 1 << 20 };
 
-enum { EXIT_FRAME = 2, EXIT_HARDEN = 3 };
-
 static struct frame_setup setup;
 
 /* Nothing is taken from the environment, nobody looks into the process, and it leaves no core. */
@@ -84,7 +82,7 @@ static int serve(struct session *s, struct err *broken)
 		struct frame_ask ask;
 		int r = frame_read_ask(HTTPS_FD_SOCKET, &ask);
 		if (r <= 0)
-			return r < 0 ? EXIT_FRAME : 0;
+			return r < 0 ? HTTPS_EXIT_FRAME : 0;
 		r = answer(s, broken, &ask);
 		frame_ask_done(&ask);
 		if (r < 0)
@@ -115,10 +113,10 @@ int main(void)
 	struct err broken = ERR_INIT;
 
 	if (harden() < 0)
-		return EXIT_HARDEN;
+		return HTTPS_EXIT_HARDEN;
 	int r = frame_read_setup(HTTPS_FD_SOCKET, &setup);
 	if (r <= 0)
-		return r < 0 ? EXIT_FRAME : 0;
+		return r < 0 ? HTTPS_EXIT_FRAME : 0;
 	struct session session = {
 		.auth = (enum https_auth)setup.head.auth,
 		.base = setup.base,

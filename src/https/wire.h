@@ -24,6 +24,12 @@ enum {
 	HTTPS_FD_CA = 5,         /* PEM, if https_setup says so */
 };
 
+/* How it ends when it can't do its work; 0 when its socket was closed. */
+enum {
+	HTTPS_EXIT_FRAME = 2,  /* what came isn't an ask, so it hasn't been sent */
+	HTTPS_EXIT_HARDEN = 3, /* it can't be kept from being looked into */
+};
+
 enum {
 	HTTPS_TEXT_MAX = 4096,       /* of each text of the setup */
 	HTTPS_CREDENTIAL_MAX = 4096, /* with its newline */

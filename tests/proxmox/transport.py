@@ -559,12 +559,27 @@ def a_child_has_a_program_of_its_own(box):
         same([1, 2, 1], [r.connection for r in server.requests])
 
 
+def status_of(pid):
+    with open('/proc/%d/status' % pid, encoding='ascii') as f:
+        return dict(line.split(':\t', 1) for line in f.read().splitlines() if ':\t' in line)
+
+
+def program_below(pid):
+    """The pid of the ctrctl-https that is a descendant of this process."""
+    for line in subprocess.run(['ps', '-A', '-o', 'pid=,ppid=,comm='], capture_output=True, text=True, check=True).stdout.splitlines():
+        child, parent, name = line.split(None, 2)
+        if int(parent) == pid:
+            found = int(child) if name == 'ctrctl-https' else program_below(int(child))
+            if found:
+                return found
+    return None
+
+
 def the_program_runs_as_nobody_with_nothing_but_its_fds(box):
     with Tls(box) as server, Client(box, server, env={'SOMETHING': 'of ours'}, program=ordinary_one()) as client:
         client.ask('GET /x')
         pid = client.program()
-        with open('/proc/%d/status' % pid, encoding='ascii') as f:
-            status = dict(line.split(':\t', 1) for line in f.read().splitlines() if ':\t' in line)
+        status = status_of(pid)
         same('ctrctl-https', status['Name'])
         same('65534 65534 65534 65534', ' '.join(status['Uid'].split()))
         same('65534 65534 65534 65534', ' '.join(status['Gid'].split()))
@@ -589,9 +604,36 @@ def where_memfds_cannot_be_executed_it_runs_all_the_same(box):
         r, w = os.pipe()
         os.write(w, TOKEN.encode())
         os.close(w)
-        became('answered', one(box, server, 'GET /x', token=False, options=('--credential-fd', str(r)), pass_fds=(r,),
-                               command=('unshare', '-p', '-f', '--kill-child', '--mount-proc', 'sh', '-c', strict, 'sh')))
-        os.close(r)
+        with Client(box, server, '--credential-fd', str(r), token=False, pass_fds=(r,), program=ordinary_one(),
+                    command=('unshare', '-p', '-f', '--kill-child', '--mount-proc', 'sh', '-c', strict, 'sh')) as client:
+            os.close(r)
+            became('answered', client.ask('GET /x'))
+            same('65534 65534 65534 65534', ' '.join(status_of(program_below(client.child.pid))['Uid'].split()))
+            client.end()
+
+
+def cannot_be_started(box, words, *command, program=ONE):
+    """Nothing was sent then, whatever was asked for."""
+    with Tls(box) as server:
+        for line in ('GET /x', 'POST /x a=b'):
+            has(one(box, server, line, command=command, program=program).get('error', 'no error'), words)
+        same(0, server.connections)
+
+
+def a_program_that_cannot_be_started_is_no_lost_answer(box):
+    cannot_be_started(box, 'fcntl(ctrctl-https): Too many open files', 'prlimit', '--nofile=20', '--')
+    # As root without the right to be somebody else, it doesn't go on as root.
+    cannot_be_started(box, 'setgroups(ctrctl-https): Operation not permitted', 'setpriv', '--bounding-set=-setgid,-setuid',
+                      '--inh-caps=-setgid,-setuid', '--', program=ordinary_one())
+
+
+def a_limit_of_open_files_is_told_as_one(box):
+    with Tls(box) as server:
+        with open(secret_file(box), 'rb') as f:
+            for n in range(f.fileno() + 1, 21):
+                reply = one(box, server, 'GET /x', token=False, options=('--credential-fd', str(f.fileno())), pass_fds=(f.fileno(),),
+                            command=('prlimit', '--nofile=%d' % n, '--'), program=ordinary_one())
+                has(reply.get('error', ''), 'Too many open files')
 
 
 def a_missing_library_is_named(box):

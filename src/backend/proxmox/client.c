@@ -29,7 +29,7 @@ enum {
 	PIPE_MS = 10000,  /* for whoever writes the credential into a pipe */
 	SLACK_MS = 5000,  /* that the program itself may be late */
 	NOBODY = 65534,   /* it needs no right of root's */
-	EXIT_EXEC = 126,  /* errno is in its stderr */
+	EXIT_EXEC = 126,  /* a struct not_run is in its stderr */
 	EXIT_LOADER = 127 /* the dynamic loader's: a library is missing */
 };
 
@@ -101,6 +101,16 @@ static int wait_for(int fd, short events, uint64_t deadline)
 	}
 }
 
+/* As fcntl() says it when the limit is lower than the number that is asked for. */
+static int dup_above(int fd, int lowest)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, lowest);
+
+	if (copy < 0 && errno == EINVAL)
+		errno = EMFILE;
+	return copy;
+}
+
 /* For data: where programs in memfds are refused (vm.memfd_noexec), these aren't. */
 static int plain_memfd(const char *name)
 {
@@ -139,6 +149,13 @@ static int keep_pipe(struct pve_client *c, struct err *err)
 	return 0;
 }
 
+static int copy_credential(int fd, struct err *err)
+{
+	int copy = dup_above(fd, 3);
+
+	return copy < 0 ? err_sys(err, errno, "fcntl", "the credential") : copy;
+}
+
 static int credential_of_fd(struct pve_client *c, struct err *err)
 {
 	struct stat st;
@@ -148,14 +165,14 @@ static int credential_of_fd(struct pve_client *c, struct err *err)
 			return err_set(err, ERR_USAGE, "--credential-fd", "%d isn't open",
 				c->credential_fd);
 		if (S_ISREG(st.st_mode))
-			return fcntl(c->credential_fd, F_DUPFD_CLOEXEC, 3);
+			return copy_credential(c->credential_fd, err);
 		if (!S_ISFIFO(st.st_mode))
 			return err_set(err, ERR_USAGE, "--credential-fd",
 				"%d is neither a file nor a pipe", c->credential_fd);
 		if (keep_pipe(c, err) < 0)
 			return -1;
 	}
-	return fcntl(c->kept_fd, F_DUPFD_CLOEXEC, 3);
+	return copy_credential(c->kept_fd, err);
 }
 
 /* The words of errno are for missing containers and executables: engines read them. */
@@ -230,50 +247,109 @@ struct start {
 	int exec_fd, sock, credential, ca, stderr_fd;
 	pid_t parent;
 	bool drop;
+	const char *call; /* the last one, should the child get no further */
+};
+
+/* Why the child didn't become the program. */
+struct not_run {
+	int os;
+	char call[24];
 };
 
 /* It needs none of root's rights; without the right to read the file that it runs, it can't be
- * looked into by others of that user, either. Where this isn't possible, it keeps the user. */
-static void drop_user(void)
+ * looked into by others of that user, either. */
+static int drop_user(struct start *s)
 {
-	if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
-		setresuid(NOBODY, NOBODY, NOBODY) < 0)
-		return;
+	s->call = "setgroups";
+	if (setgroups(0, NULL) < 0)
+		return -1;
+	s->call = "setresuid";
+	if (setresgid(NOBODY, NOBODY, NOBODY) < 0)
+		return -1;
+	return setresuid(NOBODY, NOBODY, NOBODY);
+}
+
+/* 1: ctrctl is root, and nobody may run the file: a memfd gets the mode for that, one of a
+ * read-only tmpfs has it. 0: ctrctl isn't root. */
+static int can_drop(int exec_fd, struct err *err)
+{
+	struct stat st;
+
+	if (sanitized || geteuid() != 0)
+		return 0;
+	if (fchmod(exec_fd, 0711) < 0 && errno != EROFS)
+		return err_sys(err, errno, "fchmod", "ctrctl-https");
+	if (fstat(exec_fd, &st) < 0)
+		return err_sys(err, errno, "fstat", "ctrctl-https");
+	if (!(st.st_mode & S_IXOTH))
+		return err_set(err, ERR_INTERNAL, "ctrctl-https",
+			"only root could run it: its mode is %04o", (unsigned)st.st_mode & 07777);
+	return 1;
+}
+
+/* The fds get their numbers; no other is left. */
+static int place_fds(struct start *s)
+{
+	int *const fds[] = { &s->stderr_fd, &s->sock, &s->credential, &s->ca, &s->exec_fd };
+
+	/* Out of the way of the numbers that they get. */
+	s->call = "fcntl";
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		int fd = *fds[i] < 0 ? *fds[i] : dup_above(*fds[i], 20);
+		if (*fds[i] >= 0 && fd < 0)
+			return -1;
+		*fds[i] = fd;
+	}
+	s->call = "open";
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0)
+		return -1;
+	s->call = "dup2";
+	if (dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(s->stderr_fd, 2) < 0)
+		return -1;
+	s->stderr_fd = 2;
+	if (dup2(s->sock, HTTPS_FD_SOCKET) < 0 || dup2(s->credential, HTTPS_FD_CREDENTIAL) < 0)
+		return -1;
+	if (s->ca >= 0 ? dup2(s->ca, HTTPS_FD_CA) < 0 : (close(HTTPS_FD_CA), false))
+		return -1;
+	if ((s->exec_fd = dup3(s->exec_fd, HTTPS_FD_CA + 1, O_CLOEXEC)) < 0)
+		return -1;
+	s->call = "close_range";
+	return sys_close_range(HTTPS_FD_CA + 2, ~0U, 0);
 }
 
 /* In the child, between clone and exec. */
 static int become(struct start *s)
 {
-	int *const fds[] = { &s->sock, &s->credential, &s->ca, &s->exec_fd, &s->stderr_fd };
 	static char *const argv[] = { (char *)(uintptr_t) "ctrctl-https", NULL };
 	static char *const none_at_all[] = { NULL };
 	char *const *envp = sanitized ? environ : none_at_all;
 	sigset_t none;
 
-	/* Out of the way of the numbers that they get. */
-	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
-		if (*fds[i] >= 0 && (*fds[i] = fcntl(*fds[i], F_DUPFD_CLOEXEC, 20)) < 0)
-			return -1;
-	}
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(s->stderr_fd, 2) < 0 ||
-		dup2(s->sock, HTTPS_FD_SOCKET) < 0 || dup2(s->credential, HTTPS_FD_CREDENTIAL) < 0)
-		return -1;
-	if (s->ca >= 0 ? dup2(s->ca, HTTPS_FD_CA) < 0 : (close(HTTPS_FD_CA), false))
-		return -1;
-	int exec_fd = dup3(s->exec_fd, HTTPS_FD_CA + 1, O_CLOEXEC);
-	if (exec_fd < 0 || sys_close_range(HTTPS_FD_CA + 2, ~0U, 0) < 0)
+	if (place_fds(s) < 0)
 		return -1;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (s->drop)
-		drop_user();
+	if (s->drop && drop_user(s) < 0)
+		return -1;
 	/* After the change of user, which clears it. */
+	s->call = "prctl";
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return -1;
 	if (getppid() != s->parent)
 		_exit(0);
-	return sys_execveat(exec_fd, "", argv, envp, AT_EMPTY_PATH);
+	s->call = "execveat";
+	return sys_execveat(s->exec_fd, "", argv, envp, AT_EMPTY_PATH);
+}
+
+static _Noreturn void say_why(const struct start *s, int os)
+{
+	struct not_run why = { .os = os };
+
+	snprintf(why.call, sizeof(why.call), "%s", s->call);
+	if (write(s->stderr_fd, &why, sizeof(why)) < 0)
+		_exit(EXIT_EXEC);
+	_exit(EXIT_EXEC);
 }
 
 static int spawn(struct pve_client *c, struct start *s, struct err *err)
@@ -291,10 +367,7 @@ static int spawn(struct pve_client *c, struct start *s, struct err *err)
 		return err_sys(err, errno, "clone3", "ctrctl-https");
 	if (pid == 0) {
 		become(s);
-		int os = errno;
-		if (write(s->stderr_fd, &os, sizeof(os)) < 0)
-			_exit(EXIT_EXEC);
-		_exit(EXIT_EXEC);
+		say_why(s, errno);
 	}
 	c->pidfd = pidfd;
 	c->owner = s->parent;
@@ -344,17 +417,38 @@ static int library_missing(struct pve_client *c, int status, struct err *err)
 	return 1;
 }
 
-/* The program has closed its socket. -1 if that is because it never ran, with the reason; else 0.
- */
+/* The child didn't become the program. The words of ENOENT and EACCES are for the container's. */
+static int not_run(struct pve_client *c, struct err *err)
+{
+	struct not_run why;
+
+	if (pread(c->stderr_fd, &why, sizeof(why), 0) != sizeof(why))
+		return err_set(err, ERR_UNAVAILABLE, "ctrctl-https", "it can't be run");
+	if (str_eq(why.call, "execveat") && (why.os == ENOENT || why.os == EACCES)) {
+		err_set(err, ERR_UNSUPPORTED, "ctrctl-https",
+			"the dynamic loader that it needs can't be run");
+		return err_hint(err, "apt-get install libc6 libcurl4 libssl3");
+	}
+	return err_sys(err, why.os, why.call, "ctrctl-https");
+}
+
+/* The program has closed its socket. -1 if that is because it can't do its work, with the reason:
+ * nothing was sent then; else 0. */
 static int has_ended(struct pve_client *c, struct err *err)
 {
-	int os = 0, status = end_program(c, true);
+	int status = end_program(c, true);
 
 	if (library_missing(c, status, err))
 		return -1;
-	if (status == EXIT_EXEC && pread(c->stderr_fd, &os, sizeof(os), 0) == sizeof(os))
-		return err_sys(err, os, "execveat", "ctrctl-https");
-	return 0;
+	switch (status) {
+	case EXIT_EXEC: return not_run(c, err);
+	case HTTPS_EXIT_HARDEN:
+		return err_set(err, ERR_UNAVAILABLE, "ctrctl-https",
+			"it can't keep others from looking into it, so it doesn't run");
+	case HTTPS_EXIT_FRAME:
+		return err_set(err, ERR_INTERNAL, "ctrctl-https", "it didn't understand the ask");
+	default: return 0;
+	}
 }
 
 static void fill_setup(const struct pve_client *c, struct str *s)
@@ -416,12 +510,14 @@ static int start_program(struct pve_client *c, struct err *err)
 	int pair[2];
 	_str_ struct str setup = { 0 };
 	_close_ int exec_fd = FD_NONE, credential = FD_NONE, ca = FD_NONE, theirs = FD_NONE;
+	int drop;
 
 	if ((credential = open_credential(c, err)) < 0)
 		return -1;
 	if (c->cfg->ca_file && (ca = open_ca(c->cfg, err)) < 0)
 		return -1;
-	if ((exec_fd = memfile_make("ctrctl-https", &image, 1, err)) < 0)
+	if ((exec_fd = memfile_make("ctrctl-https", &image, 1, err)) < 0 ||
+		(drop = can_drop(exec_fd, err)) < 0)
 		return -1;
 	c->stderr_fd = fd_close(c->stderr_fd);
 	c->stderr_fd = plain_memfd("stderr");
@@ -437,7 +533,7 @@ static int start_program(struct pve_client *c, struct err *err)
 		.credential = credential,
 		.ca = ca,
 		.stderr_fd = c->stderr_fd,
-		.drop = !sanitized && geteuid() == 0 && fchmod(exec_fd, 0711) == 0,
+		.drop = drop > 0,
 	};
 	fill_setup(c, &setup);
 	if (str_ok(&setup, err) < 0 || spawn(c, &s, err) < 0) {
