@@ -113,6 +113,9 @@ struct session {
 	struct secret ticket, cookie, csrf;
 	uint64_t ticket_ms; /* when it was given */
 	struct err fault;   /* the credential is of no use */
+	/* the ask that goes on */
+	uint64_t begin_ms;
+	unsigned timeout_ms;
 	/* http_exchange and the clock, but for tests */
 	void (*exchange)(void *arg, const struct http_request *, struct http_reply *);
 	void *arg;

@@ -105,6 +105,15 @@ static int take_ticket(struct session *s, const struct http_reply *r, struct err
 	return keep_ticket(s, ticket, csrf, err);
 }
 
+/* For the next exchange of the ask: what is left of its time. */
+static unsigned left_ms(const struct session *s)
+{
+	unsigned least = MIN(s->timeout_ms, (unsigned)HTTPS_LEAST_MS);
+	uint64_t passed = s->now_ms() - s->begin_ms;
+
+	return passed + least < s->timeout_ms ? s->timeout_ms - (unsigned)passed : least;
+}
+
 /* 0; 1 when the server refuses; -1 when there is no answer. All that is to be said is in *r. */
 static int log_in_with(
 	struct session *s, const struct secret *password, struct http_reply *r, unsigned *logins)
@@ -130,7 +139,7 @@ static int log_in_with(
 		.path = path,
 		.body = form.p,
 		.body_n = form.n,
-		.timeout_ms = HTTPS_LOGIN_MS,
+		.timeout_ms = MIN(left_ms(s), (unsigned)HTTPS_LOGIN_MS),
 	};
 	s->exchange(s->arg, &request, r);
 	(*logins)++;
@@ -173,7 +182,7 @@ static int log_in(struct session *s, struct http_reply *r, unsigned *logins)
 }
 
 static void send_ask(struct session *s, const struct https_ask *ask, const char *path,
-	const char *body, unsigned timeout_ms, struct http_reply *r)
+	const char *body, struct http_reply *r)
 {
 	struct http_request request = {
 		.method = (enum https_method)ask->method,
@@ -181,7 +190,7 @@ static void send_ask(struct session *s, const struct https_ask *ask, const char 
 		.body = body,
 		.body_n = ask->body_n,
 		.headers = { s->auth == HTTPS_AUTH_TOKEN ? s->token.p : s->cookie.p },
-		.timeout_ms = timeout_ms,
+		.timeout_ms = left_ms(s),
 		.fresh = ask->fresh,
 	};
 
@@ -196,20 +205,17 @@ static void with_ticket(struct session *s, const struct https_ask *ask, const ch
 	if (log_in(s, r, logins) < 0)
 		return;
 	bool is_old = *logins == 0;
-	uint64_t begin = s->now_ms();
 	http_reply_done(r);
-	send_ask(s, ask, path, body, ask->timeout_ms, r);
+	send_ask(s, ask, path, body, r);
 	if (r->outcome != HTTPS_ANSWERED || r->status != 401 || !is_old)
 		return;
-	uint64_t spent = s->now_ms() - begin;
 	http_reply_done(r);
 	forget_ticket(s);
 	(*logins)++;
 	if (log_in(s, r, logins) < 0)
 		return;
 	http_reply_done(r);
-	send_ask(s, ask, path, body,
-		spent + 1000 < ask->timeout_ms ? (unsigned)(ask->timeout_ms - spent) : 1000, r);
+	send_ask(s, ask, path, body, r);
 }
 
 void session_exchange(struct session *s, const struct https_ask *ask, const char *path,
@@ -217,12 +223,14 @@ void session_exchange(struct session *s, const struct https_ask *ask, const char
 {
 	*ret = (struct http_reply){ 0 };
 	*ret_logins = 0;
+	s->begin_ms = s->now_ms();
+	s->timeout_ms = ask->timeout_ms;
 	if (s->fault.code) {
 		char line[512];
 		err_line(&s->fault, line, sizeof(line));
 		http_reply_failed(ret, HTTPS_NO_SECRET, "%s", line);
 	} else if (s->auth == HTTPS_AUTH_TOKEN) {
-		send_ask(s, ask, path, body, ask->timeout_ms, ret);
+		send_ask(s, ask, path, body, ret);
 	} else {
 		with_ticket(s, ask, path, body, ret, ret_logins);
 	}

@@ -39,6 +39,7 @@ enum {
 	HTTPS_PATH_MAX = 64 << 10,
 	HTTPS_LOGIN_MS = 30 * 1000, /* one login takes no longer */
 	HTTPS_LOGINS_MAX = 3,       /* nor are there more of them for one ask */
+	HTTPS_LEAST_MS = 1000,      /* for what comes last, when logins took an ask's time */
 };
 
 enum https_auth {
@@ -62,7 +63,7 @@ enum https_method { HTTPS_GET, HTTPS_POST, HTTPS_PUT, HTTPS_DELETE, HTTPS_METHOD
 
 struct https_ask {
 	uint32_t method;     /* enum https_method */
-	uint32_t timeout_ms; /* of the whole exchange, without a login that it needs */
+	uint32_t timeout_ms; /* of the whole exchange, with the logins that it needs */
 	uint32_t fresh;      /* on a new connection: a dead one isn't noticed before it is used */
 	uint32_t path_n;     /* with its query, percent-encoded: "/nodes/pve1/lxc?full=1" */
 	uint32_t body_n;     /* POST, PUT: application/x-www-form-urlencoded */

@@ -14,6 +14,7 @@ enum {
 	BUSY_FIRST_MS = 500,  /* then twice as long each */
 	BUSY_MAX_MS = 5000,
 	DOWN_MS = 10000,
+	LAST_SHARE = 4, /* less than this part of its time is too little for another try */
 	WORDS_MAX = sizeof(((struct pve_fault *)0)->text),
 };
 
@@ -31,6 +32,7 @@ struct call {
 	struct pve_ask ask;
 	const char *path; /* without the query */
 	const struct pve_form *form;
+	unsigned limit_ms; /* of all tries; 0: callSeconds */
 	struct pve_answer answer;
 	struct pve_fault fault;
 	const struct json *data;
@@ -350,45 +352,48 @@ static unsigned spread(unsigned ms, unsigned try)
 	return ms - ms / 8 + mixed % (ms / 4 + 1);
 }
 
-/* The pause before another try, 0: none. */
-static unsigned again(const struct call *c, unsigned lost, unsigned busy, uint64_t begun)
+/* The pause before another try, 0: none. One that is cut short would leave it open what was done.
+ */
+static unsigned again(const struct call *c, unsigned lost, unsigned busy, uint64_t passed)
 {
 	bool unreached = c->fault.reason == PVE_UNREACHED;
-	uint64_t passed = pve_now_ms(c->pve) - begun, call_ms = c->pve->cfg->call_s * 1000ull;
+	uint64_t most = c->limit_ms - c->limit_ms / LAST_SHARE;
 	unsigned ms;
 
 	if (is_busy(c->fault.reason)) {
 		for (ms = BUSY_FIRST_MS; busy > 1 && ms < BUSY_MAX_MS; busy--)
 			ms = MIN(ms * 2, (unsigned)BUSY_MAX_MS);
 		ms = spread(ms, busy);
-		return passed + ms < call_ms ? ms : 0;
+		return passed + ms < most ? ms : 0;
 	}
 	if (!unreached && (c->fault.reason != PVE_AMBIGUOUS || c->ask.method != HTTPS_GET))
 		return 0;
 	/* A server that is down altogether isn't worth a minute. */
-	if (lost >= TRIES_MAX || passed >= (unreached ? (uint64_t)DOWN_MS : call_ms))
+	if (lost >= TRIES_MAX || (unreached && passed >= DOWN_MS))
 		return 0;
 	for (ms = PAUSE_FIRST_MS; lost > 1; lost--)
 		ms *= 3;
-	return ms;
+	return passed + ms < most ? ms : 0;
 }
 
 static int ask(struct call *c, bool once, struct err *err)
 {
-	uint64_t begun = pve_now_ms(c->pve);
+	uint64_t begun = pve_now_ms(c->pve), passed = 0;
 	unsigned lost = 0, busy = 0, ms;
 
 	for (;;) {
 		/* Another try may fail for another reason. */
 		struct err why = ERR_INIT;
+		c->ask.timeout_ms = passed < c->limit_ms ? c->limit_ms - (unsigned)passed : 1;
 		if (ask_once(c, &why) == 0)
 			return 0;
+		passed = pve_now_ms(c->pve) - begun;
 		if (is_busy(c->fault.reason))
 			busy++;
 		else
 			lost++;
 		ms = once || c->hopeless || arena_failed(c->arena) ? 0
-								   : again(c, lost, busy, begun);
+								   : again(c, lost, busy, passed);
 		if (ms == 0) {
 			*err = why;
 			return -1;
@@ -396,6 +401,7 @@ static int ask(struct call *c, bool once, struct err *err)
 		log_debug("%s %s: %s; again in %u ms", method_names[c->ask.method], c->path,
 			c->fault.text, ms);
 		pve_pause(c->pve, ms);
+		passed = pve_now_ms(c->pve) - begun;
 	}
 }
 
@@ -404,8 +410,10 @@ static int call(struct call *c, bool once, const struct json **ret_data, struct 
 {
 	const char *encoded = c->form ? pve_form_encode(c->form) : NULL;
 	bool in_body = c->ask.method == HTTPS_POST || c->ask.method == HTTPS_PUT;
+	unsigned call_ms = c->pve->cfg->call_s * 1000;
 	int result;
 
+	c->limit_ms = c->limit_ms ? MIN(c->limit_ms, call_ms) : call_ms;
 	if (!c->path || (c->form && !encoded)) {
 		c->fault.reason = PVE_OTHER;
 		result = err_nomem(err);
@@ -415,7 +423,6 @@ static int call(struct call *c, bool once, const struct json **ret_data, struct 
 			c->ask.body = encoded ? encoded : "";
 		else if (encoded && encoded[0])
 			c->ask.path = arena_printf(c->arena, "%s?%s", c->path, encoded);
-		c->ask.timeout_ms = c->pve->cfg->call_s * 1000;
 		result = c->ask.path ? ask(c, once, err) : err_nomem(err);
 	}
 	if (result == 0)
@@ -431,6 +438,25 @@ int pve_get(struct pve *pve, struct arena *arena, const char *path, const struct
 	struct call c = { pve, arena, { .method = HTTPS_GET }, path, query };
 
 	return call(&c, false, ret_data, fault, err);
+}
+
+int pve_get_within(struct pve *pve, struct arena *arena, const char *path,
+	const struct pve_form *query, unsigned limit_ms, const struct json **ret_data,
+	struct pve_fault *fault, struct err *err)
+{
+	struct call c = { pve, arena, { .method = HTTPS_GET }, path, query,
+		.limit_ms = MAX(limit_ms, 1U) };
+
+	return call(&c, false, ret_data, fault, err);
+}
+
+int pve_poll(struct pve *pve, struct arena *arena, const char *path, unsigned limit_ms,
+	const struct json **ret_data, struct pve_fault *fault, struct err *err)
+{
+	struct call c = { pve, arena, { .method = HTTPS_GET }, path,
+		.limit_ms = MAX(limit_ms, 1U) };
+
+	return call(&c, true, ret_data, fault, err);
 }
 
 int pve_get_once(struct pve *pve, struct arena *arena, const char *path,

@@ -92,7 +92,14 @@ struct pve_fault {
 int pve_get(struct pve *, struct arena *, const char *path, const struct pve_form *query,
 	const struct json **ret_data, struct pve_fault *fault, struct err *) _must_check_;
 
-/* The same, asked just once: for whoever asks again anyway. */
+/* The same in at most limit_ms, where that is less than callSeconds. */
+int pve_get_within(struct pve *, struct arena *, const char *path, const struct pve_form *query,
+	unsigned limit_ms, const struct json **ret_data, struct pve_fault *fault,
+	struct err *) _must_check_;
+
+/* Asked just once: for whoever asks again anyway, until a deadline that is limit_ms away. */
+int pve_poll(struct pve *, struct arena *, const char *path, unsigned limit_ms,
+	const struct json **ret_data, struct pve_fault *fault, struct err *) _must_check_;
 int pve_get_once(struct pve *, struct arena *, const char *path, const struct pve_form *query,
 	const struct json **ret_data, struct pve_fault *fault, struct err *) _must_check_;
 

@@ -656,7 +656,7 @@ static int exchange(struct pve_client *c, const struct pve_ask *ask, struct aren
 	struct pve_answer *ret, struct err *err)
 {
 	uint64_t deadline = now_ms() + ask->timeout_ms + SLACK_MS +
-			    (c->cfg->user ? HTTPS_LOGINS_MAX * HTTPS_LOGIN_MS : 0);
+			    (c->cfg->user ? HTTPS_LOGINS_MAX * HTTPS_LEAST_MS : 0);
 	int r = send_ask(c, ask, deadline);
 
 	if (r < 0)

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 
+#include <limits.h>
 #include <string.h>
 
 enum {
@@ -11,7 +12,9 @@ enum {
 	TAIL_MAX = 5,      /* lines that go into the error */
 	WARNINGS_MAX = 10, /* lines that go to the log */
 	TAIL_LINE = 160,   /* bytes of each */
-	STRANGE_MAX = 3,   /* answers in a row that make no sense, before it is given up */
+	LOG_MS = 5000,     /* for all of a log: it isn't what was asked for */
+	LAST_LOOK_MS = 1000,
+	STRANGE_MAX = 3, /* answers in a row that make no sense, before it is given up */
 	FIND_LIMIT = 50,
 };
 
@@ -122,12 +125,12 @@ static const char *title(const struct pve_upid *upid, char buf[192])
 }
 
 static int look(struct pve *pve, const struct pve_upid *upid, struct arena *arena,
-	const char **ret_exit, struct pve_fault *fault, struct err *err)
+	unsigned limit_ms, const char **ret_exit, struct pve_fault *fault, struct err *err)
 {
 	const struct json *data;
 	const char *status, *words;
 
-	if (pve_get_once(pve, arena, task_path(upid, "status", arena), NULL, &data, fault, err) < 0)
+	if (pve_poll(pve, arena, task_path(upid, "status", arena), limit_ms, &data, fault, err) < 0)
 		return -1;
 	status = pve_text(data, "status");
 	if (str_eq(status, "running"))
@@ -148,7 +151,7 @@ int pve_task_look(struct pve *pve, const struct pve_upid *upid, struct arena *ar
 {
 	struct pve_fault own = { 0 };
 
-	return look(pve, upid, arena, ret_exit, fault ? fault : &own, err);
+	return look(pve, upid, arena, UINT_MAX, ret_exit, fault ? fault : &own, err);
 }
 
 /* ---- the log ---- */
@@ -180,8 +183,8 @@ static void tail_line(struct tail *tail, const char *text)
 }
 
 /* The number of lines that were read. */
-static size_t read_page(
-	struct pve *pve, const struct pve_upid *upid, size_t start, struct tail *tail)
+static size_t read_page(struct pve *pve, const struct pve_upid *upid, size_t start,
+	unsigned limit_ms, struct tail *tail)
 {
 	_arena_ struct arena *arena = arena_new();
 	struct pve_form query = PVE_FORM_INIT(arena);
@@ -192,7 +195,8 @@ static size_t read_page(
 		return 0;
 	pve_form_setf(&query, "start", NULL, "%zu", start);
 	pve_form_setf(&query, "limit", NULL, "%d", LOG_PAGE);
-	if (pve_get(pve, arena, task_path(upid, "log", arena), &query, &data, NULL, &ignored) < 0 ||
+	if (pve_get_within(pve, arena, task_path(upid, "log", arena), &query, limit_ms, &data, NULL,
+		    &ignored) < 0 ||
 		data->type != JSON_ARRAY)
 		return 0;
 	json_for_each (row, data) {
@@ -206,9 +210,14 @@ static size_t read_page(
 /* What can't be read is left out: the exit status says the most. */
 static void read_log(struct pve *pve, const struct pve_upid *upid, struct tail *tail)
 {
-	for (size_t page = 0; page < LOG_PAGES_MAX; page++)
-		if (read_page(pve, upid, page * LOG_PAGE, tail) < LOG_PAGE)
+	const uint64_t until = pve_now_ms(pve) + LOG_MS;
+
+	for (size_t page = 0; page < LOG_PAGES_MAX; page++) {
+		uint64_t now = pve_now_ms(pve);
+		if (now >= until || read_page(pve, upid, page * LOG_PAGE, (unsigned)(until - now),
+					    tail) < LOG_PAGE)
 			return;
+	}
 }
 
 /* "line | line | line", as many of the last ones as fit. */
@@ -303,7 +312,8 @@ static int late(const struct pve_upid *upid, unsigned deadline_ms, const struct 
 		err_line(why, line, sizeof(line));
 	pve_words(line, fault->text, sizeof(fault->text));
 	err_set(err, ERR_TIMEOUT, title(upid, name), "hasn't ended within %u s%s%s: %s",
-		deadline_ms / 1000, line[0] ? "; the last answer was: " : "", line, upid->text);
+		(deadline_ms + 999) / 1000, line[0] ? "; the last answer was: " : "", line,
+		upid->text);
 	return err_hint(err, "it may go on: its state is in the task list of node %s", upid->node);
 }
 
@@ -321,7 +331,11 @@ static const char *await(struct pve *pve, const struct pve_upid *upid, unsigned 
 		_arena_ struct arena *own = arena_new();
 		struct err why = ERR_INIT;
 		const char *ending = NULL;
-		int ended = own ? look(pve, upid, own, &ending, fault, &why) : err_nomem(&why);
+		uint64_t passed = pve_now_ms(pve) - begun;
+		unsigned left = passed < deadline_ms ? deadline_ms - (unsigned)passed : 0;
+		int ended = own ? look(pve, upid, own, MAX(left, (unsigned)LAST_LOOK_MS), &ending,
+					  fault, &why)
+				: err_nomem(&why);
 		if (!own || arena_failed(own)) {
 			err_nomem(err);
 			return NULL;
@@ -341,7 +355,7 @@ static const char *await(struct pve *pve, const struct pve_upid *upid, unsigned 
 			strange = 0;
 		asked_again = ended > 0;
 		unsigned ms = pauses[MIN(i, ARRAY_SIZE(pauses) - 1)];
-		uint64_t passed = pve_now_ms(pve) - begun;
+		passed = pve_now_ms(pve) - begun;
 		if (passed >= deadline_ms) {
 			late(upid, deadline_ms, &why, fault, err);
 			return NULL;

@@ -172,11 +172,27 @@ Test(https_login, logs_in_again_once_when_a_ticket_is_refused)
 	static const struct step steps[] = { { "/base/x", .header = COOKIE("T1"), .status = 401,
 						     .takes_ms = 3000 },
 		{ LOGIN("pw"), .status = 200, .answer = TICKET("T2"), .takes_ms = 5000 },
-		{ "/base/x", .header = COOKIE("T2"), .status = 401, .timeout_ms = 17000 }, { 0 } };
+		{ "/base/x", .header = COOKIE("T2"), .status = 401, .timeout_ms = 12000 }, { 0 } };
 
 	cr_assert_eq(run(&s, HTTPS_GET, steps), HTTPS_ANSWERED);
 	cr_assert_eq(reply.status, 401);
 	cr_assert_eq(logins, 2);
+	session_done(&s);
+}
+
+Test(https_login, takes_from_the_time_of_the_ask)
+{
+	struct session s = session(HTTPS_AUTH_TICKET, "pw");
+	static const struct step slow[] = { { LOGIN("pw"), .status = 200, .answer = TICKET("T1"),
+						    .timeout_ms = 20000, .takes_ms = 19500 },
+		{ "/base/x", .header = COOKIE("T1"), .status = 200, .timeout_ms = 1000 }, { 0 } };
+	static const struct step hangs[] = {
+		{ LOGIN("T1"), .outcome = HTTPS_LOST, .timeout_ms = 20000 }, { 0 }
+	};
+
+	cr_assert_eq(run(&s, HTTPS_GET, slow), HTTPS_ANSWERED);
+	clock_ms += 100 * MINUTE;
+	cr_assert_eq(run(&s, HTTPS_GET, hangs), HTTPS_UNREACHED);
 	session_done(&s);
 }
 

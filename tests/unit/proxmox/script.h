@@ -17,6 +17,7 @@ struct line {
 	enum https_outcome outcome;
 	bool text;   /* not application/json */
 	int repeats; /* this many more times; -1: for ever */
+	unsigned takes_ms;
 };
 
 static struct script {
@@ -27,6 +28,7 @@ static struct script {
 	uint64_t paused_ms;
 	char asks[64][512]; /* "POST /nodes/pve1/lxc vmid=100" */
 	bool fresh[64];
+	unsigned timeout_ms[64];
 } script;
 
 static struct settings_proxmox cfg;
@@ -45,10 +47,12 @@ static int script_exchange(void *arg, const struct pve_ask *ask, struct arena *a
 	snprintf(said, sizeof(script.asks[0]), "%s %s%s%s", methods[ask->method], ask->path,
 		ask->body ? " " : "", ask->body ? ask->body : "");
 	script.fresh[MIN(script.asked, ARRAY_SIZE(script.fresh) - 1)] = ask->fresh;
+	script.timeout_ms[MIN(script.asked, ARRAY_SIZE(script.timeout_ms) - 1)] = ask->timeout_ms;
 	script.asked++;
 	cr_assert_lt(script.at, script.n, "asked for more than was expected: %s", said);
 	const struct line *l = &script.lines[script.at];
 	cr_expect(!l->ask || strcmp(l->ask, said) == 0, "asked %s, expected %s", said, l->ask);
+	pve.skipped_ms += l->takes_ms;
 	if (l->repeats >= 0 && script.repeated++ >= l->repeats) {
 		script.at++;
 		script.repeated = 0;

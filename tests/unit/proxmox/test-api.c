@@ -170,9 +170,43 @@ Test(api, a_busy_guest_is_asked_again_until_the_deadline)
 	script_begin(forever, 1);
 	cr_assert_eq(post("/nodes/a/lxc/100/status/stop"), -1);
 	cr_expect_eq(fault.reason, PVE_BUSY);
-	cr_expect_lt(script.paused_ms, 60000u);
-	cr_expect_gt(script.paused_ms, 50000u);
+	cr_expect_lt(script.paused_ms, 45000u);
+	cr_expect_gt(script.paused_ms, 35000u);
 	cr_expect_lt(script.asked, 25u);
+}
+
+/* The clock beside the script goes on. */
+static void expect_timeout(unsigned i, unsigned ms)
+{
+	cr_expect(script.timeout_ms[i] <= ms && script.timeout_ms[i] > ms / 2, "try %u: %u ms", i,
+		script.timeout_ms[i]);
+}
+
+Test(api, all_tries_of_a_call_share_its_time)
+{
+	SCRIPT({ NULL, 0, .outcome = HTTPS_LOST, .takes_ms = 20000 },
+		{ NULL, 0, .outcome = HTTPS_LOST, .takes_ms = 20000 },
+		{ NULL, 0, .outcome = HTTPS_LOST, .takes_ms = 10000 });
+	cr_expect_eq(get("/version"), -1);
+	SCRIPT_ENDS();
+	expect_timeout(0, 60000);
+	expect_timeout(1, 39800);
+	expect_timeout(2, 19200);
+
+	SCRIPT({ NULL, 595, "", "Connection refused" },
+		{ NULL, 595, "", "Connection refused", .takes_ms = 1000 });
+	cfg.call_s = 2;
+	cr_expect_eq(get("/version"), -1, "a third one would have too little time");
+	SCRIPT_ENDS();
+
+	SCRIPT({ NULL, 0, .outcome = HTTPS_LOST, .takes_ms = 3000 }, { NULL, 200, "{\"data\":1}" });
+	cfg.call_s = 60;
+	const struct json *data;
+	cr_expect_eq(
+		pve_get_within(&pve, arena, "/a", NULL, 5000, &data, NULL, &err), 0, "%s", said());
+	expect_timeout(0, 5000);
+	expect_timeout(1, 1800);
+	cr_expect_lt(script.paused_ms, 300u);
 }
 
 Test(api, without_quorum_it_ends_as_unavailable)

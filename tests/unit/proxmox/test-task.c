@@ -154,6 +154,35 @@ Test(task, one_that_goes_on_is_named_at_the_deadline)
 	EXPECT_SAID("vzcreate 100 on pve2: hasn't ended within 10 s: " UPID);
 }
 
+Test(task, no_look_at_it_goes_beyond_the_deadline)
+{
+	SCRIPT({ STATUS, 200, RUNNING }, { STATUS, 0, .outcome = HTTPS_LOST, .takes_ms = 3000 },
+		{ STATUS, 0, .outcome = HTTPS_LOST, .takes_ms = 1000 });
+	cr_expect_eq(await(4000), -1);
+	SCRIPT_ENDS();
+	cr_expect_eq(fault.reason, PVE_TIMEOUT);
+	EXPECT_SAID("hasn't ended within 4 s");
+	cr_expect(script.timeout_ms[1] <= 3900 && script.timeout_ms[1] > 1000);
+	cr_expect_eq(script.timeout_ms[2], 1000, "%u ms", script.timeout_ms[2]);
+}
+
+Test(task, a_deadline_that_is_what_is_left_is_said_in_whole_seconds)
+{
+	SCRIPT({ STATUS, 200, RUNNING, .repeats = -1 });
+	cr_expect_eq(await(2997), -1);
+	EXPECT_SAID("hasn't ended within 3 s");
+}
+
+Test(task, a_log_that_hangs_is_left_out)
+{
+	SCRIPT({ STATUS, 200, ENDED("it failed") },
+		{ TASKLOG, 0, .outcome = HTTPS_LOST, .takes_ms = 5000 });
+	cr_expect_eq(await(1000), -1);
+	SCRIPT_ENDS();
+	cr_expect_leq(script.timeout_ms[1], 5000u);
+	cr_expect_str_eq(said(), "vzcreate 100 on pve2: it failed");
+}
+
 Test(task, the_deadline_counts_for_a_server_that_is_away_too)
 {
 	SCRIPT({ NULL, 596, "", "Broken pipe", .repeats = -1 });
