@@ -83,17 +83,36 @@ static void join_errors(const struct json *errors, struct str *s)
 	}
 }
 
+/* A guest's environment has NUL bytes between its variables, which no text here can hold: they are
+ * read as bytes of 1, which the server lets nobody put there. NULL: memory. */
+static const char *without_nul(struct call *c)
+{
+	const struct pve_answer *a = &c->answer;
+	char *copy;
+
+	if (!strstr(a->body, "\\u0000"))
+		return a->body;
+	copy = arena_strndup(c->arena, a->body, a->n);
+	for (char *p = copy; p && (p = strchr(p, '\\')) && p[1]; p += 2)
+		if (str_starts(p, "\\u0000"))
+			p[5] = '1';
+	return copy;
+}
+
 /* Message and errors of a body that is an object; older servers have the message only in the status
  * line. */
 static void add_words(struct call *c, struct str *s)
 {
 	const struct pve_answer *a = &c->answer;
 	const struct json *doc = NULL;
-	const char *message = NULL;
+	const char *message = NULL, *body = a->json && a->n ? without_nul(c) : "";
 	struct err ignored;
 
-	if (a->json && a->n &&
-		json_parse(a->body, a->n, HTTPS_ANSWER_MAX, c->arena, &doc, &ignored) < 0)
+	if (!body) {
+		s->failed = true;
+		return;
+	}
+	if (body[0] && json_parse(body, a->n, HTTPS_ANSWER_MAX, c->arena, &doc, &ignored) < 0)
 		doc = NULL;
 	if (doc && doc->type == JSON_OBJECT)
 		message = pve_text(doc, "message");
@@ -209,22 +228,6 @@ static int garbled(struct call *c, struct err *err, const char *what)
 	c->fault.reason = untold(c);
 	pve_words(what, c->fault.text, WORDS_MAX);
 	return refuse(c, err);
-}
-
-/* A guest's environment has NUL bytes between its variables, which no text here can hold: they are
- * read as bytes of 1, which the server lets nobody put there. NULL: memory. */
-static const char *without_nul(struct call *c)
-{
-	const struct pve_answer *a = &c->answer;
-	char *copy;
-
-	if (!strstr(a->body, "\\u0000"))
-		return a->body;
-	copy = arena_strndup(c->arena, a->body, a->n);
-	for (char *p = copy; p && (p = strchr(p, '\\')) && p[1]; p += 2)
-		if (str_starts(p, "\\u0000"))
-			p[5] = '1';
-	return copy;
 }
 
 static int read_envelope(struct call *c, struct err *err)

@@ -326,6 +326,12 @@ Test(api, a_secret_value_never_comes_back_in_an_error)
 	cr_expect_eq(pve_send(&pve, arena, HTTPS_POST, "/a", &form, &data, &fault, &err), -1);
 	EXPECT_SAID("env: value 'PW=********' ********, ****");
 	cr_expect_null(strstr(fault.text, "hunter"));
+
+	/* As the server has it: with the NUL between the variables. */
+	SCRIPT({ NULL, 400,
+		"{\"message\":\"Parameter verification failed.\\n\",\"errors\":{\"env\":\"'PW=hunter22\\u0000B=two2'\"}}" });
+	cr_expect_eq(pve_send(&pve, arena, HTTPS_POST, "/a", &form, &data, &fault, &err), -1);
+	EXPECT_SAID("Parameter verification failed: env: 'PW=******** B=****'");
 }
 
 Test(api, words_of_any_length_fit)
