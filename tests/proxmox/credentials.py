@@ -362,6 +362,28 @@ def no_secret_is_in_anything_that_ctrctl_writes(box):
             not_in(data, spellings(ENV_VALUE), where)
 
 
+def no_value_of_a_variable_is_in_what_the_server_says_of_it(box):
+    """In a task's words, in a status line that lost its control characters, beside the NUL of the next variable."""
+    value = 'hidden\twords-of-mine'
+    path = write(box, box.guest_request(envs=[{'key': 'AA', 'value': value}, {'key': 'BB', 'value': 'x'}], command=['/bin/x']),
+                 'request.json')
+    said = 'invalid env AA=%s' % value
+
+    def not_said(where):
+        err = box.call('create', '--request', path).fails(1, 'env AA=*', where).err
+        for word in 'hidden', 'words-of':
+            has_not(err, word)
+        box.server.clear_faults()
+    box.server.fault('TASK vzcreate', 'fail', text=said, log=['it said: ' + said])
+    not_said(' | it said: ')
+    box.server.fault('POST /nodes/pve1/lxc$', 'status', code=400, text=said, empty=True)
+    not_said('invalid')
+    box.server.fault('POST /nodes/pve1/lxc$', 'status', code=400, text='x',
+                     body=json.dumps({'data': None, 'message': 'x\n', 'errors': {'env': said + '\0BB=x'}}))
+    not_said('env: invalid env')
+    box.nothing_on_the_server()
+
+
 def no_process_of_ctrctl_shows_a_secret(box):
     wanted = secrets_of(box)
     for section in (box.server.settings(), box.server.as_root()):

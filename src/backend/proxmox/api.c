@@ -125,23 +125,6 @@ static void add_words(struct call *c, struct str *s)
 		str_add(s, a->body);
 }
 
-/* The server may repeat what it was given: values that are secret don't come back in an error. */
-static void scrub(const struct pve_form *form, char *text)
-{
-	enum { SHORTEST = 4 };
-
-	for (size_t i = 0; form && i < form->n; i++) {
-		const struct pve_param *p = &form->items[i];
-		for (const char *v = p->value; p->secret && v < p->value + p->n;
-			v += strlen(v) + 1) {
-			const char *equals = strchr(v, '='), *secret = equals ? equals + 1 : v;
-			size_t n = strlen(secret);
-			for (char *at = text; n >= SHORTEST && (at = strstr(at, secret)); at += n)
-				memset(at, '*', n);
-		}
-	}
-}
-
 /* ---- what an answer means ---- */
 
 static const char *found(const char *path, const char *head, char *buf, size_t size)
@@ -197,7 +180,7 @@ static int refuse(struct call *c, struct err *err)
 	char object[128];
 	const char *words = c->fault.text, *head = preface(c->fault.status);
 
-	scrub(c->form, c->fault.text);
+	pve_scrub(c->pve, c->fault.text);
 	snprintf(object, sizeof(object), "%s %s", method_names[c->ask.method], c->path);
 	if (head[0])
 		err_set(err, pve_reason_code(c->fault.reason), object, "%s%u %s", head,
@@ -275,10 +258,12 @@ static int read_refusal(struct call *c, struct err *err)
 	add_words(c, &s);
 	if (s.failed)
 		return no_memory(c, err);
-	if (s.p)
-		scrub(c->form, s.p);
+	/* Its meaning first: a value may be a word that it depends on. */
 	pve_words(s.p ? s.p : "", c->fault.text, WORDS_MAX);
 	c->fault.reason = pve_reason_of(c->fault.status, c->fault.text);
+	if (s.p)
+		pve_scrub(c->pve, s.p);
+	pve_words(s.p ? s.p : "", c->fault.text, WORDS_MAX);
 	/* By the table nothing else is done after such a status: what was asked for wasn't done. */
 	if (c->fault.reason == PVE_OK)
 		c->fault.reason = PVE_OTHER;
@@ -408,6 +393,18 @@ static int ask(struct call *c, bool once, struct err *err)
 	}
 }
 
+/* The server may say it again later, in a task's log as well. */
+static int remember_secrets(struct pve *pve, const struct pve_form *form, struct err *err)
+{
+	pve->hidden.arena = pve->arena;
+	for (size_t i = 0; form && i < form->n; i++) {
+		const struct pve_param *p = &form->items[i];
+		if (p->secret)
+			pve_form_setn(&pve->hidden, p->name, p->value, p->n, NULL);
+	}
+	return pve_form_ok(&pve->hidden, err);
+}
+
 static int call(struct call *c, bool once, const struct json **ret_data, struct pve_fault *fault,
 	struct err *err)
 {
@@ -420,6 +417,9 @@ static int call(struct call *c, bool once, const struct json **ret_data, struct 
 	if (!c->path || (c->form && !encoded)) {
 		c->fault.reason = PVE_OTHER;
 		result = err_nomem(err);
+	} else if (remember_secrets(c->pve, c->form, err) < 0) {
+		c->fault.reason = PVE_OTHER;
+		result = -1;
 	} else {
 		c->ask.path = c->path;
 		if (in_body)

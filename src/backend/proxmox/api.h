@@ -63,8 +63,9 @@ void pve_words(const char *text, char *buf, size_t n);
 struct pve {
 	const struct settings_proxmox *cfg;
 	struct pve_client *client;
-	struct arena *arena;   /* lives as long as the session: version and the like */
-	unsigned major, minor; /* of the server's release, 0: not asked yet; pve_version() */
+	struct arena *arena;    /* lives as long as the session: version and the like */
+	struct pve_form hidden; /* what was sent and is secret */
+	unsigned major, minor;  /* of the server's release, 0: not asked yet; pve_version() */
 	/* Replaced by unit tests and the fuzzer. NULL: pve_client_exchange. */
 	int (*exchange)(void *arg, const struct pve_ask *, struct arena *, struct pve_answer *,
 		struct err *);
@@ -77,6 +78,12 @@ struct pve {
 /* Waits, and the clock that goes with it (monotonic): for whoever polls or tries again. */
 void pve_pause(struct pve *, unsigned ms);
 uint64_t pve_now_ms(const struct pve *);
+
+/* The server's words may repeat what it was given: secret values of it become asterisks. Before
+ * they are cut. */
+void pve_scrub(const struct pve *, char *text);
+/* The same of a text that stays as it is; in the arena, NULL when memory is out. */
+const char *pve_scrubbed(const struct pve *, const char *text, struct arena *) _must_check_;
 
 struct pve_fault {
 	enum pve_reason reason;

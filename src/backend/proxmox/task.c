@@ -202,6 +202,8 @@ static size_t read_page(struct pve *pve, const struct pve_upid *upid, size_t sta
 	json_for_each (row, data) {
 		const char *text = pve_text(row, "t");
 		if (text)
+			text = pve_scrubbed(pve, text, arena);
+		if (text)
 			tail_line(tail, text);
 	}
 	return data->n;
@@ -255,10 +257,11 @@ static void warn(struct pve *pve, const struct pve_upid *upid, const char *endin
 }
 
 static int fail(struct pve *pve, const struct pve_upid *upid, const char *ending,
-	struct pve_fault *fault, struct err *err)
+	struct arena *arena, struct pve_fault *fault, struct err *err)
 {
 	struct tail tail = { 0 };
 	char name[192], words[200], log[sizeof(err->text)];
+	const char *shown = pve_scrubbed(pve, ending, arena);
 
 	fault->status = 0;
 	pve_words(ending, fault->text, sizeof(fault->text));
@@ -266,7 +269,10 @@ static int fail(struct pve *pve, const struct pve_upid *upid, const char *ending
 	/* " OK", say */
 	if (fault->reason == PVE_OK)
 		fault->reason = PVE_OTHER;
-	pve_words(ending, words, sizeof(words));
+	if (!shown)
+		return err_nomem(err);
+	pve_words(shown, fault->text, sizeof(fault->text));
+	pve_words(shown, words, sizeof(words));
 	read_log(pve, upid, &tail);
 	join_tail(&tail, log, sizeof(log) - strlen(words) - strlen("; its log: "));
 	err_set(err, pve_reason_code(fault->reason), title(upid, name), "%s%s%s", words,
@@ -381,7 +387,7 @@ int pve_task_wait(struct pve *pve, const struct pve_upid *upid, unsigned deadlin
 	if (!ending)
 		return -1;
 	if (!is_success(ending))
-		return fail(pve, upid, ending, fault, err);
+		return fail(pve, upid, ending, arena, fault, err);
 	if (!str_eq(ending, "OK"))
 		warn(pve, upid, ending);
 	*fault = (struct pve_fault){ .reason = PVE_OK };

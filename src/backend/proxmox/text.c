@@ -313,3 +313,78 @@ void pve_words(const char *text, char *buf, size_t n)
 		at--;
 	memcpy(buf + at, "...", 4);
 }
+
+/* ---- what was secret ---- */
+
+enum { SECRET_MIN = 4 };
+
+/* The rest may have been changed or left out on its way: blanks, control characters, and what isn't
+ * ASCII. */
+static bool is_lasting(char c)
+{
+	return c > ' ' && c <= '~';
+}
+
+static const char *skip_rest(const char *p)
+{
+	while (*p && !is_lasting(*p))
+		p++;
+	return p;
+}
+
+/* How much of the text the secret is, which may be there without that rest. 0: it isn't there. */
+static size_t matches(const char *text, const char *secret)
+{
+	const char *p = text;
+
+	while (*secret) {
+		if (!is_lasting(*secret)) {
+			secret = skip_rest(secret);
+			p = skip_rest(p);
+		} else if (*p++ != *secret++) {
+			return 0;
+		}
+	}
+	return (size_t)(p - text);
+}
+
+static void hide(char *text, const char *secret)
+{
+	size_t lasting = 0, n = strlen(secret);
+
+	if (n < SECRET_MIN)
+		return;
+	for (const char *p = secret; *p; p++)
+		lasting += is_lasting(*p);
+	if (lasting < SECRET_MIN) {
+		for (; (text = strstr(text, secret)); text += n)
+			memset(text, '*', n);
+		return;
+	}
+	secret = skip_rest(secret);
+	for (; (text = strchr(text, *secret)); text++) {
+		n = matches(text, secret);
+		memset(text, '*', n);
+		text += n ? n - 1 : 0;
+	}
+}
+
+void pve_scrub(const struct pve *pve, char *text)
+{
+	for (size_t i = 0; i < pve->hidden.n; i++) {
+		const struct pve_param *p = &pve->hidden.items[i];
+		for (const char *v = p->value; v < p->value + p->n; v += strlen(v) + 1) {
+			const char *equals = strchr(v, '=');
+			hide(text, equals ? equals + 1 : v);
+		}
+	}
+}
+
+const char *pve_scrubbed(const struct pve *pve, const char *text, struct arena *arena)
+{
+	char *copy = arena_strdup(arena, text);
+
+	if (copy)
+		pve_scrub(pve, copy);
+	return copy;
+}

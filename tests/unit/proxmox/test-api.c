@@ -348,6 +348,18 @@ Test(api, words_of_any_length_fit)
 	cr_expect(str_ends(fault.text, "..."));
 }
 
+Test(api, a_secret_value_doesn_t_change_what_an_answer_means)
+{
+	struct pve_form form = PVE_FORM_INIT(arena);
+
+	SCRIPT({ NULL, 500, "{\"message\":\"CT 100 already running\\n\"}" });
+	pve_form_set(&form, "env", "STATE=running", NULL);
+	pve_form_hide(&form, "env");
+	cr_expect_eq(pve_send(&pve, arena, HTTPS_POST, "/a", &form, &data, &fault, &err), -1);
+	cr_expect_eq(fault.reason, PVE_RUNNING);
+	EXPECT_SAID("CT 100 already *******");
+}
+
 /* ---- logins ---- */
 
 static struct pve_answer login_answer;

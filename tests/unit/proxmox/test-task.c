@@ -265,6 +265,32 @@ Test(task, a_failure_says_its_status_and_the_last_lines_of_its_log)
 		"vzcreate 100 on pve2: unable to create CT 100 - storage 'full' - not enough space; its log: l2 | l3 | l4 | l5 | l6");
 }
 
+Test(task, a_secret_that_was_sent_is_neither_in_its_status_nor_in_its_log)
+{
+	struct pve_form form = PVE_FORM_INIT(arena);
+	const struct json *data;
+	static char long_line[512];
+
+	snprintf(long_line, sizeof(long_line),
+		"{\"data\":[{\"t\":\"%150sPW=hunter22\"},{\"t\":\"WARN: hunter22\"}]}", "");
+	memset(strchr(long_line, ' '), 'x', 150);
+	const struct line lines[] = { { NULL, 200, "{\"data\":null}" },
+		{ STATUS, 200, ENDED("invalid env PW=hunter22") }, { TASKLOG, 200, long_line },
+		{ STATUS, 200, ENDED("WARNINGS: 1") }, { TASKLOG, 200, long_line } };
+	script_begin(lines, ARRAY_SIZE(lines));
+	pve_form_set(&form, "env", "PW=hunter22", NULL);
+	pve_form_hide(&form, "env");
+	cr_assert_eq(pve_send(&pve, arena, HTTPS_POST, "/a", &form, &data, &fault, &err), 0);
+	cr_expect_eq(await(1000), -1);
+	cr_expect_null(strstr(said(), "hunt"), "%s", said());
+	cr_expect_null(strstr(fault.text, "hunt"), "%s", fault.text);
+	EXPECT_SAID("invalid env PW=********; its log: ");
+	EXPECT_SAID("WARN: ********");
+	cr_expect_eq(await(1000), 0);
+	cr_expect_null(strstr(logged(), "hunt"), "%s", logged());
+	SCRIPT_ENDS();
+}
+
 Test(task, a_long_log_is_read_to_its_end)
 {
 	static char page[64 * 1024];

@@ -173,6 +173,31 @@ Test(text, words_are_one_line_that_can_be_shown)
 	cr_expect_str_eq(words("0123456789a\xc3\xb6\xc3\xb6\xc3\xb6", 16), "0123456789a...");
 }
 
+Test(text, secret_values_are_found_however_they_were_changed)
+{
+	static const struct {
+		const char *text, *scrubbed;
+	} cases[] = {
+		{ "A=hidden\twords b", "A=************ b" },
+		{ "A=hiddenwords", "A=***********" }, /* a status line without control characters */
+		{ "A=hidden words, hiddenhidden words", "A=************, hidden************" },
+		{ "hidden word", "hidden word" },
+		{ "C=r\xc3\xa9sum\xc3\xa9-x C=rsum-x", "C=***********C=******" },
+		{ "D=\xc3\xa4\xc3\xb6\xc3\xbc", "D=******" },
+		{ "E=abc", "E=abc" },
+		{ "", "" },
+	};
+	struct arena *a = arena_new();
+	struct pve pve = { .arena = a, .hidden = PVE_FORM_INIT(a) };
+	static const char env[] = "A=hidden\twords\0C=r\xc3\xa9sum\xc3\xa9-x\n\0D="
+				  "\xc3\xa4\xc3\xb6\xc3\xbc\0E=abc\0F=";
+
+	pve_form_setn(&pve.hidden, "env", env, sizeof(env) - 1, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		cr_expect_str_eq(pve_scrubbed(&pve, cases[i].text, a), cases[i].scrubbed);
+	arena_free(a);
+}
+
 Test(text, engines_can_t_misread_the_server)
 {
 	cr_expect_str_eq(words("open /x: No such file or directory at line 3", 64),
