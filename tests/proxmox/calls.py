@@ -70,6 +70,14 @@ def a_post_whose_answer_is_lost_makes_no_second_guest(box):
         box.server.clear_faults()
 
 
+def a_post_that_was_refused_and_carried_out_makes_no_second_guest(box):
+    box.server.fault(POST, 'status', code=500, text="cfs-lock 'file-user_cfg' error: got lock request timeout", perform=True)
+    id = box.create_guest()
+    same(2, len(posts(box)))
+    same(1, len(box.server.ours()))
+    same('created', box.status(id))
+
+
 def a_post_that_was_lost_on_its_way_is_sent_again_when_nothing_came_of_it(box):
     for n, (how, more) in enumerate((('status', {'code': 596, 'text': 'Connection timed out'}), ('close', {}), ('rst', {}))):
         box.server.clear_requests()

@@ -383,6 +383,7 @@ static int ask(struct call *c, bool once, struct err *err)
 		ms = once || c->hopeless || arena_failed(c->arena) ? 0
 								   : again(c, lost, busy, passed);
 		if (ms == 0) {
+			c->fault.repeated = busy > is_busy(c->fault.reason);
 			*err = why;
 			return -1;
 		}

@@ -88,7 +88,8 @@ const char *pve_scrubbed(const struct pve *, const char *text, struct arena *) _
 struct pve_fault {
 	enum pve_reason reason;
 	unsigned status; /* HTTP's, 0: none */
-	char text[512];  /* the server's words, one line */
+	bool repeated;  /* after a busy server's no, which may have come when half of it was done */
+	char text[512]; /* the server's words, one line */
 };
 
 /*

@@ -220,7 +220,9 @@ static int try_vmid(struct making *m, enum outcome *ret, struct err *err)
 			i--;
 			continue;
 		}
-		lost |= fault.reason == PVE_AMBIGUOUS || fault.reason == PVE_GARBLED;
+		/* Taken by an earlier try of ours, perhaps. */
+		lost |= fault.reason == PVE_AMBIGUOUS || fault.reason == PVE_GARBLED ||
+			(taken && fault.repeated);
 		*ret = NEXT_VMID;
 		if (!lost)
 			return taken ? 0 : is_unclear(m, &fault) ? -1 : refused(m);

@@ -175,6 +175,22 @@ Test(api, a_busy_guest_is_asked_again_until_the_deadline)
 	cr_expect_lt(script.asked, 25u);
 }
 
+Test(api, a_call_that_was_repeated_says_so)
+{
+	const struct line taken = { NULL, 500,
+		"{\"message\":\"CT 100 already exists on node 'a'\\n\"}" };
+	const struct line lines[] = { { NULL, 595, "" },
+		{ NULL, 500, "{\"message\":\"cfs-lock 'x' error: no quorum!\\n\"}" }, taken };
+
+	script_begin(&taken, 1);
+	cr_expect_eq(post("/nodes/a/lxc"), -1);
+	cr_expect_not(fault.repeated);
+	script_begin(lines, ARRAY_SIZE(lines));
+	cr_expect_eq(post("/nodes/a/lxc"), -1);
+	cr_expect_eq(fault.reason, PVE_ID_TAKEN);
+	cr_expect(fault.repeated);
+}
+
 /* The clock beside the script goes on. */
 static void expect_timeout(unsigned i, unsigned ms)
 {
