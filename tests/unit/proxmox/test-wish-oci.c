@@ -2,6 +2,7 @@
 /* Bundles as engines write them, and one by one each property that can't be given. */
 #include "backend/proxmox/wish-oci.h"
 #include "base/fd.h"
+#include "base/json.h"
 #include "model/oci.h"
 
 #include <criterion/criterion.h>
@@ -450,6 +451,87 @@ Test(wish_oci, more_capabilities_than_an_engines_default_cant_be_waived)
 	cr_assert_str_eq(r.faults.items[0].text,
 		"more than an engine's default set (a privileged container, say) can't be given to "
 		"a guest");
+}
+
+/* containerd's own filter with something changed in its text. */
+static int read_filter(struct reading *r, const char *from, const char *to)
+{
+	_free_ char *path = strf("%s/oci/containerd.json", TEST_DATA), *text = NULL;
+	_str_ struct str s = { 0 };
+	struct err err = ERR_INIT;
+	const char *at;
+	size_t n;
+
+	cr_assert_eq(file_read(AT_FDCWD, path, 1 << 20, &text, &n, &err), 0, "%s", path);
+	at = strstr(text, from);
+	cr_assert(at, "%s", from);
+	str_addn(&s, text, (size_t)(at - text));
+	str_printf(&s, "%s%s", to, at + strlen(from));
+	return read_text(r, s.p, s.n);
+}
+
+static const struct {
+	const char *what, *from, *to;
+} filters[] = {
+	{ "a call less", "\"connect\",", "" },
+	{ "no ptrace", "\"ptrace\"", "\"process_vm_readv\"" },
+	{ "no sockets", "\"socket\"", "\"connect\"" },
+	{ "no program's new personality", "131072", "0" },
+	{ "no threads", "2114060288", "2114060544" },
+	{ "a rule that kills", "\"syscalls\": [",
+		"\"syscalls\": [{\"names\":[\"ptrace\"],\"action\":\"SCMP_ACT_KILL\"}," },
+	{ "a rule that only notes", "\"syscalls\": [",
+		"\"syscalls\": [{\"names\":[\"bpf\"],\"action\":\"SCMP_ACT_LOG\"}," },
+	{ "an error for an argument", "\"syscalls\": [",
+		"\"syscalls\": [{\"names\":[\"ioctl\"],\"action\":\"SCMP_ACT_ERRNO\",\"args\":[{"
+		"\"index\":1,\"value\":21522,\"op\":\"SCMP_CMP_EQ\"}]}," },
+	{ "all else kills", "\"SCMP_ACT_ERRNO\"", "\"SCMP_ACT_KILL\"" },
+};
+
+Test(wish_oci, a_filter_of_ones_own_isnt_an_engines_default)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(filters); i++) {
+		_reading_ r = { 0 };
+
+		WAIVE(&r, WAIVE_POD_NAMESPACES, WAIVE_KUBELET_MOUNTS, WAIVE_RESOURCES,
+			WAIVE_PROFILES);
+		accepted(&r, read_filter(&r, filters[i].from, filters[i].to));
+		cr_assert(r.wish.waived[WAIVE_PROFILES], "%s", filters[i].what);
+	}
+}
+
+Test(wish_oci, a_filter_that_lets_more_pass_is_met)
+{
+	_reading_ r = { 0 };
+
+	WAIVE(&r, WAIVE_POD_NAMESPACES, WAIVE_KUBELET_MOUNTS, WAIVE_RESOURCES);
+	accepted(&r, read_filter(&r, "\"connect\",", "\"connect\",\"keyctl\","));
+}
+
+/* What all three of them let pass, and no more. */
+Test(wish_oci, what_all_engines_let_pass_is_enough)
+{
+	_free_ char *path = strf("%s/seccomp_default_facts.json", TEST_DATA), *text = NULL;
+	_str_ struct str s = { 0 };
+	_reading_ r = { 0 };
+	struct err err = ERR_INIT;
+	_arena_ struct arena *a = arena_new();
+	const struct json *doc;
+	size_t n;
+
+	cr_assert_eq(file_read(AT_FDCWD, path, 1 << 20, &text, &n, &err), 0, "%s", path);
+	cr_assert_eq(json_parse(text, n, 1 << 20, a, &doc, &err), 0, "%s", err.text);
+	str_add(&s, ",\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[{"
+		    "\"action\":\"SCMP_ACT_ALLOW\",\"names\":[\"arch_prctl\",\"modify_ldt\","
+		    "\"arm_fadvise64_64\",\"arm_sync_file_range\",\"sync_file_range2\","
+		    "\"breakpoint\",\"cacheflush\",\"set_tls\",\"ptrace\","
+		    "\"process_vm_readv\",\"process_vm_writev\",\"socket\",\"personality\","
+		    "\"clone\"");
+	json_for_each (name, json_get(json_get(doc, "diff"), "common_to_all_three"))
+		if (!str_eq(name->text, "fchmodat2"))
+			str_printf(&s, ",\"%s\"", name->text);
+	str_add(&s, "]}]}");
+	accepted(&r, read_parts(&r, &(struct parts){ .linux_ = s.p }));
 }
 
 Test(wish_oci, a_users_cleared_sets_are_no_drop_of_their_own)
