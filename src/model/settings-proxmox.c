@@ -472,6 +472,8 @@ static int check_where(struct section *f, struct err *err)
 		check_names("templateStorages", s->template_storages, s->n_template_storages,
 			pve_is_storage, NO_STORAGE, err) < 0)
 		return -1;
+	if (s->n_template_storages == 0)
+		return bad(err, "templateStorages", NULL, "it needs one at least");
 	if (!pve_is_storage(s->storage))
 		return bad(err, "storage", s->storage, NO_STORAGE);
 	if (s->pool && !pve_is_pool(s->pool))

@@ -330,6 +330,7 @@ Test(settings_proxmox, names_are_those_that_the_server_takes)
 	refuse_more("\"storage\":\"x\"", "proxmox.storage: x: it isn't the name of a storage");
 	refuse_more("\"storage\":\"a:b\"", "proxmox.storage: a:b: it isn't the name of a storage");
 	refuse_more("\"storage\":\"a-\"", "proxmox.storage: a-: it isn't the name of a storage");
+	refuse_more("\"templateStorages\":[]", "proxmox.templateStorages: it needs one at least");
 	refuse_more("\"templateStorages\":[\"1a\"]",
 		"proxmox.templateStorages[0]: 1a: it isn't the name of a storage");
 	refuse_more("\"pool\":\"a//b\"", "proxmox.pool: a//b: it isn't the name of a pool");
