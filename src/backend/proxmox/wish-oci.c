@@ -275,17 +275,30 @@ static int read_hostname(struct wish_oci *o, struct err *err)
 
 /* ---- resources, namespaces ---- */
 
+/* swap is the limit of both together: a guest's default of one isn't a part of it. */
+static void read_memory(struct wish_oci *o, const struct oci_memory *m)
+{
+	struct guest_wish *w = o->wish;
+
+	if (m->limit && *m->limit > 0)
+		w->memory_bytes = *m->limit;
+	if (m->swap && *m->swap != 0)
+		w->memory_swap_bytes = *m->swap < 0 ? -1 : *m->swap;
+	if (w->memory_swap_bytes > 0 && !w->memory_bytes)
+		ctr_fault_add(o->faults, ERR_UNSUPPORTED, "linux.resources.memory.swap",
+			"it needs limit beside it: it is the limit of both together");
+	else if (w->memory_swap_bytes > 0 && w->memory_swap_bytes < w->memory_bytes)
+		ctr_fault_add(o->faults, ERR_INVALID, "linux.resources.memory.swap",
+			"it is less than limit");
+}
+
 static void read_resources(struct wish_oci *o)
 {
 	const struct oci_resources *r = o->spec->linux_ ? o->spec->linux_->resources : NULL;
 	struct guest_wish *w = o->wish;
 
-	if (r && r->memory) {
-		if (r->memory->limit && *r->memory->limit > 0)
-			w->memory_bytes = *r->memory->limit;
-		if (r->memory->swap && *r->memory->swap != 0)
-			w->memory_swap_bytes = *r->memory->swap < 0 ? -1 : *r->memory->swap;
-	}
+	if (r && r->memory)
+		read_memory(o, r->memory);
 	if (r && r->cpu) {
 		if (r->cpu->quota && *r->cpu->quota > 0)
 			w->cpu_quota = *r->cpu->quota;

@@ -637,6 +637,32 @@ Test(wish_oci, an_option_must_be_allowed)
 	cr_assert_str_eq(r.wish.who.annotations.items[0].key, "team");
 }
 
+Test(wish_oci, swap_needs_a_limit_that_is_no_more)
+{
+	static const struct {
+		const char *memory, *fault;
+	} rows[] = {
+		{ "{\"swap\":536870912}",
+			"it needs limit beside it: it is the limit of both together" },
+		{ "{\"limit\":536870912,\"swap\":268435456}", "it is less than limit" },
+		{ "{\"limit\":536870912,\"swap\":536870912}", NULL },
+		{ "{\"limit\":536870912,\"swap\":-1}", NULL },
+		{ "{\"swap\":-1}", NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_free_ char *linux_ = strf(",\"resources\":{\"memory\":%s}", rows[i].memory);
+		_free_ char *want =
+			rows[i].fault ? strf("linux.resources.memory.swap: %s\n", rows[i].fault)
+				      : strf("%s", "");
+		_reading_ r = { 0 };
+
+		cr_expect_eq(read_parts(&r, &(struct parts){ .linux_ = linux_ }),
+			rows[i].fault ? -1 : 0);
+		assert_faults(&r, want);
+	}
+}
+
 Test(wish_oci, a_folder_for_the_guests_own_init_needs_a_waiver)
 {
 	static const char text[] =
