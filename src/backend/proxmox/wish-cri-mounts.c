@@ -22,6 +22,8 @@ static void check_paths(struct wish_cri *c, size_t i, const char *source, const 
 	snprintf(place, sizeof(place), "config.mounts[%zu].host_path", i);
 	if (!wish_path_fits(source))
 		ctr_fault_add(c->faults, ERR_INVALID, place, TEXT_RULE);
+	if (path_is_under(source, "/dev"))
+		ctr_fault_add(c->faults, ERR_UNSUPPORTED, place, WISH_DEV_RULE);
 	snprintf(place, sizeof(place), "config.mounts[%zu].container_path", i);
 	if (!wish_path_fits(target))
 		ctr_fault_add(c->faults, ERR_INVALID, place, TEXT_RULE);

@@ -60,7 +60,7 @@ static const struct wish_cri_row rows[] = {
 		"account tokens are the guest's own affair; other paths become `mp=`" },
 	{ "config.mounts.host_path", WISH_MAPPED, NO_WAIVER,
 		"the volume of `mpN`; commas, equals signs and control characters are refused, for "
-		"the server can't hold them" },
+		"the server can't hold them, and /dev, where it sees block devices" },
 	{ "config.mounts.readonly", WISH_MAPPED, NO_WAIVER, "`ro=1`" },
 	{ "config.mounts.selinux_relabel", WISH_MET, NO_WAIVER,
 		"nothing to do: nodes are confined by AppArmor" },

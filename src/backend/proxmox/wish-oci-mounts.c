@@ -141,6 +141,8 @@ static int read_bind(struct wish_oci *o, const struct oci_mount *m, size_t at, c
 		path_is_under(target, "/dev") || str_eq(target, "/"))
 		ctr_fault_add(o->faults, ERR_UNSUPPORTED, place,
 			"nothing can be mounted on a guest's %s", target);
+	if (path_is_under(source, "/dev"))
+		ctr_fault_add(o->faults, ERR_UNSUPPORTED, place, WISH_DEV_RULE);
 	if (!wish_path_fits(source) || !wish_path_fits(target))
 		ctr_fault_add(o->faults, ERR_INVALID, place,
 			"the server can't hold a path with a comma, an equals sign or control "

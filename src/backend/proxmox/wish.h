@@ -93,6 +93,10 @@ int wish_waive(struct guest_wish *, const struct settings_proxmox *, enum settin
 bool wish_is_usual_bind(const char *source, const char *target);
 /* The server's property strings have no escapes: no comma, equals sign, control byte. */
 bool wish_path_fits(const char *path);
+/* Of a mount's source. */
+#define WISH_DEV_RULE                                                                            \
+	"the server takes a path beneath /dev for a block device with a file system, not for a " \
+	"folder of the node"
 
 /* A host name that the API takes: [A-Za-z0-9-], labels of at most 63; `id` decides when nothing is
  * left. In the arena, NULL when memory is out. */

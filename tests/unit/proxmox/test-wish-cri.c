@@ -446,6 +446,10 @@ Test(wish_cri, what_a_guests_mount_is_not_is_refused)
 		"config.mounts[0].uidMappings\nconfig.mounts[0].gidMappings");
 	as_root(",\"mounts\":[{\"container_path\":\"/dev/x\",\"host_path\":\"/s\"}]",
 		"config.mounts[0].container_path");
+	as_root(",\"mounts\":[{\"container_path\":\"/d\",\"host_path\":\"/dev\"}]",
+		"config.mounts[0].host_path");
+	as_root(",\"mounts\":[{\"container_path\":\"/d\",\"host_path\":\"/srv/../dev/sda\"}]",
+		"config.mounts[0].host_path");
 }
 
 Test(wish_cri, paths_that_the_server_cannot_hold_are_refused)

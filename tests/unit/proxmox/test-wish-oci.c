@@ -617,6 +617,23 @@ Test(wish_oci, nothing_is_mounted_over_what_makes_a_guest)
 	}
 }
 
+Test(wish_oci, a_device_of_the_node_is_no_folder)
+{
+	static const char *const bad[] = { "/dev", "/dev/sda", "/srv/../dev/x" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		_reading_ r = {
+			.cfg = { .local_node = "pve1", .user = "root@pam", .password_file = "/p" }
+		};
+		_free_ char *mount = strf("{\"destination\":\"/d\",\"type\":\"bind\",\"source\":"
+					  "\"%s\"}",
+			bad[i]);
+
+		cr_expect_eq(read_parts(&r, &(struct parts){ .mounts = mount }), -1, "%s", bad[i]);
+		assert_faults(&r, "mounts[0]: " WISH_DEV_RULE "\n");
+	}
+}
+
 Test(wish_oci, an_option_must_be_allowed)
 {
 	const char *keys[] = { "storage" };
