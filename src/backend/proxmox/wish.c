@@ -38,6 +38,28 @@ int wish_waive(struct guest_wish *w, const struct settings_proxmox *cfg,
 	return 0;
 }
 
+/* One name, and what is behind it; NULL: none. */
+static const char *behind_name(const char *p)
+{
+	const size_t n = strcspn(p, "/");
+
+	return n ? p + n : NULL;
+}
+
+/* /var/lib/kubelet/pods/UID/containers/NAME/ID: where a kubelet lays it. Volumes of the pod are
+ * beside that. */
+static bool is_termination_log(const char *source)
+{
+	static const char pods[] = "/var/lib/kubelet/pods/", containers[] = "/containers/";
+	const char *p = str_starts(source, pods) ? behind_name(source + strlen(pods)) : NULL;
+
+	if (!p || !str_starts(p, containers))
+		return false;
+	p = behind_name(p + strlen(containers));
+	p = p && *p ? behind_name(p + 1) : NULL;
+	return p && !*p;
+}
+
 bool wish_is_usual_bind(const char *source, const char *target)
 {
 	static const char *const files[] = { "/etc/hosts", "/etc/hostname", "/etc/resolv.conf",
@@ -54,7 +76,7 @@ bool wish_is_usual_bind(const char *source, const char *target)
 			return true;
 	}
 	/* The termination log, wherever the pod wants it. */
-	return str_starts(source, "/var/lib/kubelet/pods/") && strstr(source, "/containers/");
+	return is_termination_log(source);
 }
 
 bool wish_path_fits(const char *path)

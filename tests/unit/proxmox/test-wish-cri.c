@@ -300,6 +300,20 @@ Test(wish_cri, each_waiver_lets_its_fields_go)
 		WAIVE_PROFILES, "sandbox_config.linux.security_context.selinux_options");
 }
 
+Test(wish_cri, only_a_kubelets_own_file_is_the_termination_log)
+{
+#define PODS "/var/lib/kubelet/pods/"
+	static const char *const others[] = { PODS
+		"u/volumes/kubernetes.io~empty-dir/x/containers/y",
+		PODS "u/volume-subpaths/containers/c/0", PODS "u/containers/c",
+		PODS "u/containers/c/", PODS "u/containers/c/1/d", PODS "u/containers//1",
+		PODS "/containers/c/1", "/srv" PODS "u/containers/c/1" };
+
+	cr_expect(wish_is_usual_bind(PODS "u/containers/c/1", "/log"));
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		cr_expect_not(wish_is_usual_bind(others[i], "/log"), "%s", others[i]);
+}
+
 Test(wish_cri, a_working_directory_can_be_waived_where_an_image_has_no_shell)
 {
 	_reading_ r = { .cfg.waive = { [WAIVE_WORKING_DIR] = true } };
