@@ -158,14 +158,14 @@ static void check_selinux(struct wish_cri *c, const char *row, const struct cri_
 		wish_cri_judge(c, row, NULL, NULL);
 }
 
-static int check_paths(
-	struct wish_cri *c, const char *row, const char **paths, size_t n, struct err *err)
+static int check_paths(struct wish_cri *c, const char *row, const char **paths, size_t n,
+	bool (*is_usual)(const char *), struct err *err)
 {
 	for (size_t i = 0; i < n; i++) {
 		const char *clean = path_clean(c->arena, paths[i]);
 		if (!clean)
 			return err_nomem(err);
-		if (path_is_under(clean, "/proc") || path_is_under(clean, "/sys"))
+		if (is_usual(clean))
 			continue;
 		wish_cri_judge(c, row, NULL, NULL);
 		return 0;
@@ -190,9 +190,11 @@ static int check_profiles(struct wish_cri *c, struct err *err)
 		check_old_profile(c, SEC "seccomp_profile_path", s->seccomp_profile_path);
 	if (!s->apparmor)
 		check_old_profile(c, SEC "apparmor_profile", s->apparmor_profile);
-	if (check_paths(c, SEC "masked_paths", s->masked_paths, s->n_masked_paths, err) < 0)
+	if (check_paths(c, SEC "masked_paths", s->masked_paths, s->n_masked_paths,
+		    wish_is_usual_masked, err) < 0)
 		return -1;
-	return check_paths(c, SEC "readonly_paths", s->readonly_paths, s->n_readonly_paths, err);
+	return check_paths(c, SEC "readonly_paths", s->readonly_paths, s->n_readonly_paths,
+		wish_is_usual_readonly, err);
 }
 
 int wish_cri_security(struct wish_cri *c, struct err *err)

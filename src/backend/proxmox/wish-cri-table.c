@@ -174,11 +174,11 @@ static const struct wish_cri_row rows[] = {
 	{ SEC "no_new_privs", WISH_WAIVED, WAIVE_NO_NEW_PRIVS,
 		"a guest's processes can gain privileges, though only within its user namespace" },
 	{ SEC "masked_paths", WISH_WAIVED, WAIVE_PROFILES,
-		"only paths beneath /proc and /sys are guarded in a guest, by LXC and AppArmor: "
-		"those are met" },
+		"only the paths that engines and kubelets name of themselves (/proc/kcore, "
+		"/sys/firmware, ...) are guarded in a guest, by LXC and AppArmor: those are met" },
 	{ SEC "readonly_paths", WISH_WAIVED, WAIVE_PROFILES,
-		"only paths beneath /proc and /sys are guarded in a guest, by LXC and AppArmor: "
-		"those are met" },
+		"only the paths that engines and kubelets name of themselves (/proc/kcore, "
+		"/sys/firmware, ...) are guarded in a guest, by LXC and AppArmor: those are met" },
 	{ SEC "seccomp", WISH_MET, NO_WAIVER, BENEATH },
 	{ SEC "seccomp.profile_type", WISH_WAIVED, WAIVE_PROFILES,
 		"a guest has the server's seccomp filter: RuntimeDefault and Unconfined are met, a "

@@ -214,14 +214,15 @@ static bool is_usual_profile(const char *name)
 	return str_starts(name, "containers-default-"); /* Podman's, with its version */
 }
 
-static void check_paths(
-	struct wish_oci *o, const char *const *paths, size_t n, const char *field, const char *row)
+static void check_paths(struct wish_oci *o, const char *const *paths, size_t n, const char *field,
+	bool (*is_usual_path)(const char *))
 {
-	char place[64];
+	char row[64], place[64];
 
 	for (size_t i = 0; i < n; i++) {
-		if (path_is_under(paths[i], "/proc") || path_is_under(paths[i], "/sys"))
+		if (is_usual_path(paths[i]))
 			continue;
+		snprintf(row, sizeof(row), "%s[]", field);
 		snprintf(place, sizeof(place), "%s[%zu]", field, i);
 		wish_oci_judge(o, row, place, NULL);
 	}
@@ -241,9 +242,9 @@ int wish_oci_security(struct wish_oci *o, struct err *err)
 	}
 	if (l) {
 		check_paths(o, l->masked_paths, l->n_masked_paths, "linux.maskedPaths",
-			"linux.maskedPaths[]");
+			wish_is_usual_masked);
 		check_paths(o, l->readonly_paths, l->n_readonly_paths, "linux.readonlyPaths",
-			"linux.readonlyPaths[]");
+			wish_is_usual_readonly);
 	}
 	return check_seccomp(o, err);
 }

@@ -79,6 +79,37 @@ bool wish_is_usual_bind(const char *source, const char *target)
 	return is_termination_log(source);
 }
 
+static bool is_one_of(const char *const *list, size_t n, const char *text)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (str_eq(list[i], text))
+			return true;
+	}
+	return false;
+}
+
+/* What engines and the kubelet hide unless told otherwise. */
+bool wish_is_usual_masked(const char *path)
+{
+	static const char *const all[] = { "/proc/acpi", "/proc/asound", "/proc/interrupts",
+		"/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug",
+		"/proc/scsi", "/proc/timer_list", "/proc/timer_stats", "/sys/dev/block",
+		"/sys/devices/virtual/powercap", "/sys/firmware", "/sys/fs/selinux" };
+	static const char cpu[] = "/sys/devices/system/cpu/cpu", throttle[] = "/thermal_throttle";
+	const size_t n = str_starts(path, cpu) ? strspn(path + strlen(cpu), "0123456789") : 0;
+
+	return is_one_of(all, ARRAY_SIZE(all), path) ||
+	       (n && str_eq(path + strlen(cpu) + n, throttle));
+}
+
+bool wish_is_usual_readonly(const char *path)
+{
+	static const char *const all[] = { "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
+		"/proc/sysrq-trigger" };
+
+	return is_one_of(all, ARRAY_SIZE(all), path) || wish_is_usual_masked(path);
+}
+
 bool wish_path_fits(const char *path)
 {
 	for (const char *p = path; *p; p++) {

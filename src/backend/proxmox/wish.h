@@ -91,6 +91,10 @@ int wish_waive(struct guest_wish *, const struct settings_proxmox *, enum settin
 
 /* Is it one of those that a kubelet, or an engine of itself, binds into every container? */
 bool wish_is_usual_bind(const char *source, const char *target);
+/* Is it one that is hidden, or read-only, in every container? LXC and AppArmor guard those in a
+ * guest; others they don't. */
+bool wish_is_usual_masked(const char *path);
+bool wish_is_usual_readonly(const char *path);
 /* The server's property strings have no escapes: no comma, equals sign, control byte. */
 bool wish_path_fits(const char *path);
 /* Of a mount's source. */

@@ -199,8 +199,9 @@ Test(wish_cri, a_guest_that_is_stricter_than_asked_is_met)
 			      "\"net_raw\"],\"drop_capabilities\":[\"SYS_TIME\",\"CAP_SYS_MODULE\"]}" },
 		{ .security = ",\"run_as_user\":{\"value\":0},\"run_as_group\":{\"value\":0}" },
 		{ .security = ",\"run_as_username\":\"root\",\"selinux_options\":{}" },
-		{ .security = ",\"masked_paths\":[\"/proc/kcore\",\"/sys/firmware\"],"
-			      "\"readonly_paths\":[\"/proc/sys\"]" },
+		{ .security = ",\"masked_paths\":[\"/proc/kcore\",\"/sys/firmware/\",\"/sys/"
+			      "devices/system/cpu/cpu12/thermal_throttle\"],\"readonly_paths\":["
+			      "\"/proc/sys\",\"/proc/asound\"]" },
 		{ .pod = ",\"port_mappings\":[{\"container_port\":80}]" },
 		{ .pod_linux = ",\"security_context\":{\"run_as_user\":{\"value\":7},\"seccomp\":{"
 			       "\"profile_type\":2,\"localhost_ref\":\"x\"},\"readonly_rootfs\":true,"
@@ -270,6 +271,11 @@ Test(wish_cri, each_waiver_lets_its_fields_go)
 	SECURITY("\"selinux_options\":{\"type\":\"x_t\"}", WAIVE_PROFILES, "selinux_options");
 	SECURITY("\"masked_paths\":[\"/proc/kcore\",\"/etc/x\"]", WAIVE_PROFILES, "masked_paths");
 	SECURITY("\"masked_paths\":[\"/proc/../etc\"]", WAIVE_PROFILES, "masked_paths");
+	SECURITY("\"masked_paths\":[\"/proc/cpuinfo\"]", WAIVE_PROFILES, "masked_paths");
+	SECURITY("\"masked_paths\":[\"/proc/sys\"]", WAIVE_PROFILES, "masked_paths");
+	SECURITY("\"masked_paths\":[\"/sys/devices/system/cpu/cpu/thermal_throttle\"]",
+		WAIVE_PROFILES, "masked_paths");
+	SECURITY("\"readonly_paths\":[\"/sys\"]", WAIVE_PROFILES, "readonly_paths");
 	SECURITY("\"readonly_paths\":[\"/usr\"]", WAIVE_PROFILES, "readonly_paths");
 	RESOURCE("\"oom_score_adj\":-997", "oom_score_adj");
 	RESOURCE("\"cpuset_cpus\":\"0\"", "cpuset_cpus");

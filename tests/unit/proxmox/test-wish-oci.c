@@ -634,6 +634,22 @@ Test(wish_oci, a_device_of_the_node_is_no_folder)
 	}
 }
 
+Test(wish_oci, only_paths_that_every_container_has_masked_are_met)
+{
+	_reading_ r = { 0 };
+
+	cr_expect_eq(
+		read_parts(&r,
+			&(struct parts){
+				.linux_ = ",\"maskedPaths\":[\"/proc/keys\",\"/proc/cpuinfo\","
+					  "\"/sys/fs/selinux\"],\"readonlyPaths\":[\"/proc/bus\","
+					  "\"/sys\"]" }),
+		-1);
+	cr_assert_eq(r.faults.total, 2);
+	cr_expect_str_eq(r.faults.items[0].field, "linux.maskedPaths[1]");
+	cr_expect_str_eq(r.faults.items[1].field, "linux.readonlyPaths[1]");
+}
+
 Test(wish_oci, an_option_must_be_allowed)
 {
 	const char *keys[] = { "storage" };
