@@ -41,9 +41,10 @@ struct looking {
 	unsigned idle;  /* looks in a row that saw a lock and no task */
 };
 
-/* Waits for a create that runs for this VMID, whoever's. 1 there was one, 0, -1. *ret_ended: ours
- * perhaps, one that has ended. */
-static int wait_for_task(struct looking *l, bool *ret_ended, struct err *err)
+/* Waits for a create that runs for this VMID, whoever's and whatever the node's clock says: there
+ * is one at a time. 1 there was one, 0, -1. *ret_ended: when the newest that has ended was begun,
+ * 0: there is none. */
+static int wait_for_task(struct looking *l, uint64_t *ret_ended, struct err *err)
 {
 	_arena_ struct arena *a = arena_new();
 	struct pve_fault fault = { 0 };
@@ -54,9 +55,9 @@ static int wait_for_task(struct looking *l, bool *ret_ended, struct err *err)
 
 	if (!a)
 		return err_nomem(err);
-	r = pve_task_find(l->pve, l->g->node, "vzcreate", l->g->vmid, l->g->posted, NULL, a, &upid,
-		&running, err);
-	*ret_ended = r == 1 && !running;
+	r = pve_task_find(
+		l->pve, l->g->node, "vzcreate", l->g->vmid, 0, NULL, a, &upid, &running, err);
+	*ret_ended = r == 1 && !running ? upid.start : 0;
 	if (r != 1 || !running)
 		return r < 0 ? -1 : 0;
 	log_debug("create of guest %u: waiting for %s", l->g->vmid, upid.text);
@@ -77,11 +78,27 @@ static int wait_for_task(struct looking *l, bool *ret_ended, struct err *err)
 	return 1;
 }
 
+/* May a task that was begun then, by the node's clock, be of our POST? Who isn't told that clock
+ * can't say that it isn't. */
+static bool may_be_ours(struct looking *l, uint64_t begun)
+{
+	_arena_ struct arena *a = arena_new();
+	const char *path = a ? pve_path(a, "nodes", l->g->node, "time", NULL) : NULL;
+	const int64_t now = (int64_t)time(NULL);
+	const struct json *data;
+	struct err why = ERR_INIT;
+
+	if (!begun || !path || pve_get(l->pve, a, path, NULL, &data, NULL, &why) < 0)
+		return begun;
+	return (int64_t)begun >= (int64_t)l->g->posted + pve_int(data, "time", now) - now;
+}
+
 /* Locked while it is made, or not to be seen (*hidden says why). 0: look again; 1: *ret; -1. */
 static int unfinished(
 	struct looking *l, const struct err *hidden, enum settled *ret, struct err *err)
 {
-	bool ended;
+	uint64_t ended;
+	bool ours;
 	int r = wait_for_task(l, &ended, err);
 
 	if (r < 0)
@@ -95,11 +112,12 @@ static int unfinished(
 		return 0;
 	}
 	/* A task of ours can be seen by us: without any it is somebody else's. */
-	if (hidden && (ended || l->g->upid)) {
+	ours = l->g->upid || may_be_ours(l, ended);
+	if (hidden && ours) {
 		*err = *hidden;
 		return -1;
 	}
-	if (ended || l->g->upid)
+	if (ours)
 		return stale(l->g, err);
 	*ret = SETTLED_THEIRS;
 	return 1;
@@ -111,7 +129,7 @@ static int look(struct looking *l, const char *node, enum settled *ret, struct e
 	_arena_ struct arena *a = arena_new();
 	struct err hidden = ERR_INIT;
 	struct guest_owned o = { 0 };
-	bool ended;
+	uint64_t ended;
 	int r;
 
 	if (!a)

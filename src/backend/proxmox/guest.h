@@ -31,8 +31,7 @@ struct guest {
 	const char *upid;  /* of the making, or NULL */
 	const char *volid; /* the template */
 	bool oci;
-	uint64_t posted; /* the node's clock where it is known, else ours less a margin: for the
-			    task list */
+	uint64_t posted; /* our clock, less a margin: for the task list */
 	int stopped_by;  /* enum guest_stop: by us */
 	bool proxy;      /* a process stands for it: record.pid */
 	const char *log_file;

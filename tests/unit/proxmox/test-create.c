@@ -27,6 +27,18 @@
 		"GET /cluster/resources", 0, 0, 200, "{\"data\":[]}" \
 	}
 
+/* The node's. OURS was begun at 1694498816. */
+#define CLOCK(seconds)                                                                 \
+	{                                                                              \
+		"GET /nodes/pve1/time", 0, 0, 200, "{\"data\":{\"time\":" seconds "}}" \
+	}
+#define NO_CLOCK                                                    \
+	{                                                           \
+		"GET /nodes/pve1/time", 0, 0, 403,                  \
+			"Permission check failed (/nodes/pve1, Sys" \
+			".Audit)"                                   \
+	}
+
 #define LOCKED "{\"data\":{\"digest\":\"x\",\"lock\":\"create\"}}"
 #define MADE                                                                                \
 	"{\"data\":{\"digest\":\"x\",\"description\":\"box\\nctrctl:v1:{\\\"id\\\":\\\"" ID \
@@ -140,11 +152,43 @@ Test(settle, a_lock_without_a_task_is_theirs)
 Test(settle, a_lock_that_a_task_left_needs_somebody_on_the_node)
 {
 	struct rule rules[] = { { CONFIG_PATH, 0, 0, 200, LOCKED },
-		{ TASKS_PATH, 0, 0, 200, ENDED(OURS) }, { 0 } };
+		{ TASKS_PATH, 0, 0, 200, ENDED(OURS) }, CLOCK("1694498900"), { 0 } };
 
 	cr_assert_eq(settle(rules), -1);
 	cr_assert_eq(f.err.code, ERR_STATE);
 	cr_assert(strstr(f.err.hint, "on node pve1: pct unlock 200005"), "%s", f.err.hint);
+}
+
+/* The node's clock is what its tasks are compared by. */
+Test(settle, a_lock_after_an_earlier_task_is_theirs)
+{
+	struct rule rules[] = { { CONFIG_PATH, 0, 0, 200, LOCKED },
+		{ TASKS_PATH, 0, 0, 200, ENDED(OURS) }, CLOCK("1694499200"), { 0 } };
+	struct rule behind[] = { { CONFIG_PATH, 0, 0, 200, LOCKED },
+		{ TASKS_PATH, 0, 0, 200, ENDED(OURS) }, CLOCK("1694498830"), { 0 } };
+	struct rule untold[] = { { CONFIG_PATH, 0, 0, 200, LOCKED },
+		{ TASKS_PATH, 0, 0, 200, ENDED(OURS) }, NO_CLOCK, { 0 } };
+
+	guest.posted = (uint64_t)time(NULL) - GUEST_CLOCK_MARGIN_S;
+	cr_assert_eq(settle(rules), 0, "%s", fake_said(&f));
+	cr_assert_eq(what, SETTLED_THEIRS);
+	cr_assert_eq(settle(behind), -1);
+	cr_assert_eq(f.err.code, ERR_STATE);
+	cr_assert_eq(settle(untold), -1);
+	cr_assert_eq(f.err.code, ERR_STATE);
+}
+
+/* However far its clock is behind. */
+Test(settle, a_task_that_runs_is_waited_for_whenever_it_was_begun)
+{
+	struct rule rules[] = { { CONFIG_PATH, 0, 1, 200, LOCKED },
+		{ CONFIG_PATH, 0, 0, 200, MADE }, { "since=", 0, 0, 200, NO_TASKS },
+		{ TASKS_PATH, 0, 0, 200, RUNS(OURS) }, STATUS_OF("", 0, 0, 200, STOPPED("OK")),
+		LOG_RULE, { 0 } };
+
+	guest.posted = (uint64_t)time(NULL);
+	cr_assert_eq(settle(rules), 0, "%s", fake_said(&f));
+	cr_assert_eq(what, SETTLED_OURS);
 }
 
 #define HIDDEN 0, 0, 403, "Permission check failed (/vms/200005, VM.Audit)"
@@ -170,7 +214,7 @@ Test(settle, what_is_never_shown_is_theirs_unless_a_task_was_there)
 	struct rule rules[] = { { CONFIG_PATH, HIDDEN }, TAKEN, { TASKS_PATH, 0, 0, 200, NO_TASKS },
 		{ 0 } };
 	struct rule again[] = { { CONFIG_PATH, HIDDEN }, TAKEN,
-		{ TASKS_PATH, 0, 0, 200, ENDED(OURS) }, { 0 } };
+		{ TASKS_PATH, 0, 0, 200, ENDED(OURS) }, NO_CLOCK, { 0 } };
 
 	cr_assert_eq(settle(rules), 0, "%s", fake_said(&f));
 	cr_assert_eq(what, SETTLED_THEIRS);
