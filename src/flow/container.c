@@ -96,6 +96,31 @@ static bool is_live(struct ctr_engine *e, const char *id)
 	return r;
 }
 
+int container_look(
+	struct ctr_engine *e, const char *id, struct arena *a, enum live *ret, struct err *err)
+{
+	struct ctr_container probe = { .engine = e, .box = STORE_BOX_INIT };
+	struct err why = ERR_INIT;
+	int r = find_box(&probe, id, &why), loaded = -1;
+
+	if (r == 0)
+		loaded = store_load(&probe.box, id, a, &probe.rec, &why);
+	store_box_close(&probe.box);
+	if (loaded < 0 && why.code != ERR_NOT_FOUND && why.code != ERR_INVALID) {
+		*err = why;
+		return -1;
+	}
+	if (r < 0)
+		*ret = LIVE_NOT;
+	else if (loaded < 0)
+		*ret = LIVE_HALF;
+	else if (!probe.rec.from_request)
+		*ret = LIVE_OTHER;
+	else
+		*ret = probe.rec.phase == CTR_CREATING ? LIVE_HALF : LIVE_WHOLE;
+	return 0;
+}
+
 /* Waits for the lock of what is kept. If its maker had that, there is a live record now. */
 static int lock_kept(struct ctr_container *c, const char *id, struct err *err)
 {

@@ -284,7 +284,9 @@ void container_doom(struct ctr_container *c)
 	struct err err = ERR_INIT;
 	int dir;
 
-	if (c->rec.from_request && container_data(c, &dir, &err) == 0 && dir >= 0)
+	/* Of a server's container the live record is what counts. */
+	if (!c->backend->remote && c->rec.from_request && container_data(c, &dir, &err) == 0 &&
+		dir >= 0)
 		request_doom(dir);
 }
 
@@ -302,5 +304,8 @@ int container_forget(struct ctr_container *c, struct err *err)
 	if (!c->kept_locked && request_lock(dir, c->rec.id, c->engine->lock_timeout_ms, err) < 0)
 		return err->code == ERR_NOT_FOUND ? 0 : -1;
 	c->kept_locked = true;
-	return request_destroy(c->engine->data_fd, dir, c->rec.id, err);
+	if (request_destroy(c->engine->data_fd, dir, c->rec.id, err) < 0)
+		return -1;
+	/* Nothing but the disk says that a server's container is gone. */
+	return c->backend && c->backend->remote ? request_sync_removed(c->engine->data_fd, err) : 0;
 }

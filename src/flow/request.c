@@ -206,24 +206,62 @@ static int replace_leftover(struct making *m, int data_fd, struct err *err)
 	return 0;
 }
 
+/* It isn't on record as made by a request: it may be all that is left after a loss, and run. */
+static int refuse_live(struct making *m, struct err *err)
+{
+	err_set(err, ERR_EXISTS, m->rec.name,
+		"there is a container of its id that isn't known to be a request's");
+	return err_hint(err, "look at it, then remove it: ctrctl delete --force %s", m->rec.id);
+}
+
+/* The folder is new, or has no record. */
+static int meet_nobody(struct making *m, enum live live, int data_fd, struct err *err)
+{
+	int empty = request_is_empty(m->dir_fd, err);
+
+	if (empty < 0)
+		return -1;
+	m->ours = empty;
+	if (live != LIVE_NOT)
+		return refuse_live(m, err);
+	m->ours = true;
+	/* A delete that died may have taken the record, and left files of the container. */
+	return empty ? 0 : replace_leftover(m, data_fd, err);
+}
+
+/* At a server the live record is what counts, for it is synced: what is whole there may run, and
+ * what isn't there any more was deleted. 1 it is whole, 0 it was left behind, -1 */
+static int is_whole_remote(struct making *m, struct ctr_cri_record *other, enum live live,
+	int data_fd, struct err *err)
+{
+	if (other->committed)
+		return live != LIVE_NOT;
+	if (live != LIVE_WHOLE)
+		return 0;
+	if (request_commit(m->dir_fd, other->id, err) < 0 ||
+		request_sync(data_fd, m->dir_fd, err) < 0)
+		return -1;
+	other->committed = true;
+	return 1;
+}
+
 /* Somebody made it, or died over it. 1: the answer is that container. */
 static int meet_other(struct making *m, int data_fd, struct err *err)
 {
 	struct ctr_cri_record other;
-	int r = request_load(m->dir_fd, m->rec.id, m->arena, &other, err);
+	int r = request_load(m->dir_fd, m->rec.id, m->arena, &other, err), whole;
+	enum live live;
 
-	if (r < 0)
+	if (r < 0 || container_look(m->engine, m->rec.id, m->arena, &live, err) < 0)
 		return -1;
-	if (r == 0) {
-		/* A delete that died may have taken the record, and left files of the container. */
-		int empty = request_is_empty(m->dir_fd, err);
-		if (empty < 0)
-			return -1;
-		m->ours = true;
-		return empty ? 0 : replace_leftover(m, data_fd, err);
-	}
-	if (!other.committed)
-		return replace_leftover(m, data_fd, err);
+	if (r == 0)
+		return meet_nobody(m, live, data_fd, err);
+	if (!other.committed && live == LIVE_OTHER)
+		return refuse_live(m, err);
+	whole = m->backend->remote ? is_whole_remote(m, &other, live, data_fd, err)
+				   : other.committed;
+	if (whole <= 0)
+		return whole < 0 ? -1 : replace_leftover(m, data_fd, err);
 	if (!str_eq(other.request_digest, m->rec.request_digest)) {
 		err_set(err, ERR_EXISTS, m->rec.name,
 			"another request has made a container of this name: %.12s", other.id);
@@ -289,6 +327,12 @@ static int stage_image(struct making *m, struct err *err)
 static int stage_record(struct making *m, struct err *err)
 {
 	return request_save(m->dir_fd, &m->rec, err);
+}
+
+/* What is made at a server outlives a crash of this host, and so must what says why it is there. */
+static int stage_remote_record(struct making *m, struct err *err)
+{
+	return stage_record(m, err) < 0 ? -1 : request_sync(m->engine->data_fd, m->dir_fd, err);
 }
 
 static int stage_facts(struct making *m, struct err *err)
@@ -367,12 +411,22 @@ static int stage_create(struct making *m, struct err *err)
 
 	if (data_fd < 0)
 		return err_sys(err, errno, "open", "%s", m->folder);
-	return monitor_begin(&setup, make_in_monitor, m, err);
+	/* ERR_EXISTS: the one that is there is somebody else's. */
+	m->made = true;
+	if (monitor_begin(&setup, make_in_monitor, m, err) == 0)
+		return 0;
+	m->made = err->code != ERR_EXISTS;
+	return -1;
 }
 
 static int stage_commit(struct making *m, struct err *err)
 {
 	return request_commit(m->dir_fd, m->rec.id, err);
+}
+
+static int stage_remote_commit(struct making *m, struct err *err)
+{
+	return stage_commit(m, err) < 0 ? -1 : request_sync(m->engine->data_fd, m->dir_fd, err);
 }
 
 /* ---- stages: a container on a server ---- */
@@ -420,6 +474,7 @@ static int stage_remote_create(struct making *m, struct err *err)
 		.faults = m->faults,
 		.trace = m->req->trace };
 	c = ctr_container_create(m->engine, &create, err);
+	m->made = c || err->code != ERR_EXISTS; /* else the one that is there is somebody else's */
 	if (!c)
 		return -1;
 	ctr_container_close(c);
@@ -456,9 +511,9 @@ static const struct stage making_remote[] = {
 	{ "identity", stage_identity },
 	{ "wish", stage_remote_check }, /* what a server can't give is refused */
 	{ "reserve", stage_reserve },
-	{ "record", stage_record },
+	{ "record", stage_remote_record },
 	{ "create", stage_remote_create }, /* by the backend, with a record of its own */
-	{ "commit", stage_commit },
+	{ "commit", stage_remote_commit },
 };
 
 static int run_stages(struct making *m, const struct stage *list, size_t n, struct err *err)
@@ -506,6 +561,18 @@ static void making_done(struct making *m)
 	arena_free(m->arena);
 }
 
+/* A live container too, if it was made by this request. */
+static int remove_own(struct making *m, struct err *err)
+{
+	enum live live = LIVE_NOT;
+
+	if (m->made && container_look(m->engine, m->rec.id, m->arena, &live, err) < 0)
+		return -1;
+	if (m->made && live != LIVE_OTHER)
+		return remove_leftover(m, err);
+	return request_destroy(m->engine->data_fd, m->dir_fd, m->rec.id, err);
+}
+
 /* Whatever there is of it by now: a live container too, if its monitor died over it. */
 static void undo(struct making *m)
 {
@@ -514,7 +581,7 @@ static void undo(struct making *m)
 
 	making_close_mounts(m);
 	m->bundle_fd = fd_close(m->bundle_fd);
-	if (!m->ours || remove_leftover(m, &err) == 0)
+	if (!m->ours || remove_own(m, &err) == 0)
 		return;
 	err_line(&err, line, sizeof(line));
 	log_warn("%s couldn't be cleaned up: %s; try: ctrctl delete --force %s", m->rec.id, line,

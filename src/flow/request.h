@@ -19,6 +19,7 @@ struct making {
 	bool explains; /* nothing may be touched */
 	bool imagined; /* the sandbox isn't there */
 	bool ours;     /* the folder is this request's, and undone with it */
+	bool made;     /* so may be a live container of this id */
 
 	struct ctr_sandbox *pod;
 	const struct ctr_sandbox_record *sandbox;
@@ -56,6 +57,16 @@ const char *making_folder(struct making *, struct err *) _must_check_;
 int making_target(struct making *, const char **ret, struct err *) _must_check_;
 /* The host's id of one of the container's, by the pod's user namespace. */
 uint32_t making_host_id(const struct making *, uint32_t id, bool is_uid);
+
+/* ---- container.c: what is there of a container among the live ones ---- */
+enum live {
+	LIVE_NOT,
+	LIVE_HALF,  /* of a request; its maker works on it, or died over it */
+	LIVE_WHOLE, /* of a request */
+	LIVE_OTHER, /* a bundle's, or one that was taken on record: no request made it */
+};
+int container_look(struct ctr_engine *, const char *id, struct arena *, enum live *ret,
+	struct err *) _must_check_;
 
 /* ---- request-imagine.c ---- */
 const struct ctr_sandbox_record *sandbox_imagined(struct ctr_engine *, const char *id,

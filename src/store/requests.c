@@ -158,6 +158,33 @@ int request_commit(int dir, const char *id, struct err *err)
 	return err_in(err, "record of %s:", id);
 }
 
+static int sync_at(int dir, const char *name, int flags, struct err *err)
+{
+	_close_ int fd = openat(dir, name, flags);
+
+	return fd < 0 || fsync(fd) < 0 ? err_sys(err, errno, "fsync", "%s", name) : 0;
+}
+
+int request_sync(int data_fd, int dir, struct err *err)
+{
+	const int flags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC;
+	/* It is the intent or, once that is committed, the record. */
+	const char *name = faccessat(dir, INTENT, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? INTENT : RECORD;
+
+	if (sync_at(dir, name, flags, err) < 0)
+		return -1;
+	if (fsync(dir) < 0)
+		return err_sys(err, errno, "fsync", "folder of a container");
+	return request_sync_removed(data_fd, err);
+}
+
+int request_sync_removed(int data_fd, struct err *err)
+{
+	if (sync_at(data_fd, FOLDER, dir_flags, err) < 0)
+		return -1;
+	return fsync(data_fd) < 0 ? err_sys(err, errno, "fsync", "data folder") : 0;
+}
+
 void request_doom(int dir)
 {
 	if (renameat(dir, RECORD, dir, INTENT) < 0 && errno != ENOENT)

@@ -2,7 +2,7 @@
 /*
  * What is kept of containers made from requests: <data>/containers/<id>/ (0700) with container.json
  * (the record; intent.json until it is made), request.json, exit.json (the monitor's), started,
- * bundle/, upper/, work/. It outlives reboots, so it is synced.
+ * bundle/, upper/, work/. It outlives reboots.
  *
  * An id is the hash of the container's name and its sandbox's id: the folder is the reservation of
  * the name, and its lock (flock on the folder) keeps two creates of one name apart.
@@ -37,9 +37,13 @@ int request_load(int dir, const char *id, struct arena *, struct ctr_cri_record 
 	struct err *) _must_check_;
 /* Written once, as the intent (intent.json); committing renames it. Neither is synced: after a
  * crash of the host a container is gone anyway, and a folder whose record is broken can be removed.
+ * request_sync() is for one that isn't gone then, as it lives on a server: after each of both.
  */
 int request_save(int dir, const struct ctr_cri_record *, struct err *) _must_check_;
 int request_commit(int dir, const char *id, struct err *) _must_check_;
+int request_sync(int data_fd, int dir, struct err *) _must_check_;
+/* The same for a folder that was removed. */
+int request_sync_removed(int data_fd, struct err *) _must_check_;
 /* Takes the commit back: what is being removed. Nothing can be done where that isn't possible. */
 void request_doom(int dir);
 /* 1 when the folder holds nothing, 0, -1. */
