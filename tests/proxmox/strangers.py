@@ -162,6 +162,20 @@ def a_line_that_was_tampered_with_is_none(box):
     box.call('delete', id).ok()
 
 
+def one_of_our_id_that_another_host_has_made_is_left_alone(box):
+    """Two hosts with one range, and a container of the same id on each: the second guest has our number, tags and id."""
+    id = box.create_guest()
+    vmid = box.vmid(id)
+    config = box.guest(id)['config']
+    box.server.remove(vmid)
+    box.server.control('make_guest', vmid=vmid, running=True, config={
+        'tags': config['tags'], 'description': re.sub('"created":"[^"]*"', '"created":"2031-01-01T00:00:00Z"', config['description'])})
+    untouched(box, lambda: box.call('kill', id, 'KILL').fails(1))
+    untouched(box, lambda: has(box.call('delete', '--force', id).ok().err, "somebody else's"))
+    same(True, box.server.guest(vmid)['running'])
+    box.server.remove(vmid)
+
+
 def what_is_protected_stays(box):
     id = box.create_guest()
     box.call('start', id).ok()

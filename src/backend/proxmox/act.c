@@ -40,13 +40,16 @@ int act_open(const struct ctr_record *rec, int dir_fd, struct arena *a, struct s
 	r = dir_fd < 0 ? 0 : load(rec, dir_fd, a, &ret->guest, err);
 	if (r < 0 || (r == 0 && !rec->guest))
 		return r;
+	ret->guest.created = rec->created;
 	ret->pve = proxmox_session(rec->context, err);
 	if (!ret->pve || r == 1)
 		return ret->pve ? 1 : -1;
 	if (parse_u64(rec->guest, SETTINGS_VMID_MAX, &vmid) < 0 || vmid < SETTINGS_VMID_MIN)
 		return err_set(err, ERR_INVALID, rec->guest, "isn't the VMID of a guest");
 	ret->dir_fd = FD_NONE;
-	ret->guest = (struct guest){ .id = rec->id, .vmid = (unsigned)vmid, .phase = GUEST_MADE };
+	ret->guest = (struct guest){
+		.id = rec->id, .vmid = (unsigned)vmid, .phase = GUEST_MADE, .created = rec->created
+	};
 	return guest_where(ret->pve, ret->guest.vmid, a, &ret->guest.node, err);
 }
 

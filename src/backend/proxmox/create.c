@@ -97,7 +97,8 @@ static int intend(struct making *m, unsigned vmid, struct err *err)
 		.volid = m->target.template.volid,
 		.oci = m->target.template.oci,
 		.posted = (uint64_t)time(NULL) - GUEST_CLOCK_MARGIN_S,
-		.log_file = m->wish.log_file };
+		.log_file = m->wish.log_file,
+		.created = rec->created };
 	if (journal(m, GUEST_INTENT, err) < 0)
 		return -1;
 	rec->guest = arena_printf(m->in->context->arena, "%u", vmid);

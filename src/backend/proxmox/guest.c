@@ -227,6 +227,15 @@ static int is_of_our_task(
 	return r == 1 ? str_eq(newest.text, g->upid) : r;
 }
 
+/* Ids and VMIDs are chosen by others, too: another host that makes one of this id takes the same
+ * VMID first. When it was made tells them apart. */
+static bool is_it(const struct guest *g, const struct pve_identity *who)
+{
+	if (!str_eq(who->id, g->id) || who->vmid != g->vmid)
+		return false;
+	return !g->created || !*g->created || !who->created || str_eq(who->created, g->created);
+}
+
 static int not_ours(
 	const struct guest *g, const char *node, const struct guest_owned *o, struct err *err)
 {
@@ -236,6 +245,11 @@ static int not_ours(
 	if (o->by == GUEST_UNMARKED)
 		err_set(err, ERR_STATE, name,
 			"its description has no line of ctrctl's: it isn't this container's (any more)");
+	else if (str_eq(o->who.id, g->id) && o->who.vmid == g->vmid)
+		err_set(err, ERR_STATE, name,
+			"it was made for a container of the same id, but another one: at %.64s, "
+			"not %.64s",
+			o->who.created, g->created);
 	else if (str_eq(o->who.id, g->id))
 		err_set(err, ERR_STATE, name, "it is a copy of this container's guest %u",
 			o->who.vmid);
@@ -263,9 +277,7 @@ int guest_owner(struct pve *pve, const struct guest *g, const char *node, struct
 		r = pve_description_read(description ? description : "", a, &o.who, err);
 		if (r < 0)
 			return -1;
-		o.by = r == 0                                             ? GUEST_UNMARKED
-		       : str_eq(o.who.id, g->id) && o.who.vmid == g->vmid ? GUEST_OURS
-									  : GUEST_THEIRS;
+		o.by = r == 0 ? GUEST_UNMARKED : is_it(g, &o.who) ? GUEST_OURS : GUEST_THEIRS;
 		o.described = description && *description;
 	}
 	*ret = o;

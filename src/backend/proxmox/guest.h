@@ -35,6 +35,7 @@ struct guest {
 	int stopped_by;  /* enum guest_stop: by us */
 	bool proxy;      /* a process stands for it: record.pid */
 	const char *log_file;
+	const char *created; /* the record's, not stored here; NULL or "": not known */
 };
 
 /* So much may a node's clock be behind ours: `posted` is that much earlier than it was. */
@@ -78,7 +79,7 @@ struct guest_owned {
 	enum {
 		GUEST_ABSENT,
 		GUEST_OURS,
-		GUEST_THEIRS,  /* another container's, or a copy */
+		GUEST_THEIRS,  /* another container's, a copy, or made at another time */
 		GUEST_UNMARKED /* no line of ctrctl's: a stranger's, or one that is being made */
 	} by;
 	bool described;          /* it has some description */

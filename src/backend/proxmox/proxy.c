@@ -144,6 +144,7 @@ static enum seen look(struct proxy *p)
 	if (!a || guest_load(p->dir, a, &g, &err) != 1 || !str_eq(g.id, p->rec.id) ||
 		connect_anew(p, &err) < 0)
 		return SEEN_NOTHING;
+	g.created = p->rec.created;
 	p->stopped_by = g.stopped_by;
 	if (guest_look(&p->context.pve, &g, a, &now, &err) < 0)
 		return SEEN_NOTHING;

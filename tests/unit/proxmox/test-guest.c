@@ -16,7 +16,7 @@
 static char dir[] = "/tmp/ctrctl-guest-XXXXXX";
 static int fd = FD_NONE;
 static struct fake f;
-static const struct guest guest = { .id = ID, .vmid = 200005, .node = "pve1", .upid = UPID };
+static struct guest guest = { .id = ID, .vmid = 200005, .node = "pve1", .upid = UPID };
 
 static void setup(void)
 {
@@ -239,6 +239,25 @@ Test(guest, that_is_a_copy_is_not_ours)
 	cr_assert_eq(owned(CONFIG(MARK(ID, "200007")), 200, true, ""), -1);
 	cr_assert_eq(f.err.code, ERR_STATE);
 	cr_assert(strstr(fake_said(&f), "copy"), "%s", fake_said(&f));
+}
+
+/* Another host may have made a container of this id; it takes the same VMID first. */
+Test(guest, that_was_made_at_another_time_is_not_ours)
+{
+#define MADE_AT(when)                          \
+	CONFIG("ctrctl:v1:{\\\"id\\\":\\\"" ID \
+	       "\\\",\\\"vmid\\\":200005,\\\"created\\\":\\\"" when "\\\"}\\n")
+	guest.created = "2026-01-02T03:04:05Z";
+	cr_assert_eq(
+		owned(MADE_AT("2026-01-02T03:04:05Z"), 200, false, ""), 1, "%s", fake_said(&f));
+	cr_assert_eq(owned(MADE_AT("2031-01-02T03:04:05Z"), 200, true, TASKS(UPID)), -1);
+	cr_assert_eq(f.err.code, ERR_STATE);
+	cr_assert(strstr(fake_said(&f), "2031-01-02T03:04:05Z"), "%s", fake_said(&f));
+	/* Where one of them isn't known, it says nothing. */
+	cr_assert_eq(owned(CONFIG(MARK(ID, "200005")), 200, false, ""), 1, "%s", fake_said(&f));
+	guest.created = "";
+	cr_assert_eq(
+		owned(MADE_AT("2031-01-02T03:04:05Z"), 200, false, ""), 1, "%s", fake_said(&f));
 }
 
 Test(guest, whose_description_was_edited_is_not_ours)
