@@ -176,6 +176,23 @@ def one_of_our_id_that_another_host_has_made_is_left_alone(box):
     box.server.remove(vmid)
 
 
+def without_a_record_there_is_no_second_guest_of_an_id(box):
+    """The disk was lost, or another host has a container of this id in the same range."""
+    id = box.create_guest()
+    vmid = box.vmid(id)
+    for kept in 'guests', 'containers':
+        shutil.rmtree(os.path.join(box.data, kept))
+    untouched(box, lambda: box.try_guest().fails(1, 'VMID %d' % vmid, 'delete --backend proxmox ' + id, 'proxmox.vmids'))
+    same([vmid], [g['vmid'] for g in box.server.guests()])
+    same([id], box.call('list', '-q').ok().out.split())
+    # Its tags alone say nothing: a clone has them, too.
+    box.server.control('make_guest', vmid=vmid + 1, config={k: box.guest(id)['config'][k] for k in ('tags', 'description')})
+    box.call('delete', '--backend', 'proxmox', id).ok()
+    same(id, box.create_guest())
+    box.server.remove(vmid + 1)
+    box.call('delete', id).ok()
+
+
 def what_is_protected_stays(box):
     id = box.create_guest()
     box.call('start', id).ok()

@@ -6,6 +6,7 @@
  */
 #include "backend/proxmox/create.h"
 
+#include "backend/proxmox/act.h"
 #include "backend/proxmox/pull.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -60,11 +61,44 @@ static int wish(struct making *m, struct err *err)
 	return m->log_fd == -1 ? -1 : 0;
 }
 
+/* One that was made before, and whose record was lost, say. */
+static int refuse_twin(const struct guest *twin, struct err *err)
+{
+	err_set(err, ERR_STATE, NULL, "a guest of this id is on the server: VMID %u on node %s",
+		twin->vmid, twin->node);
+	return err_hint(err,
+		"is it this host's, and its record was lost: ctrctl delete --backend proxmox %s; is "
+		"it another host's: each needs a range of its own, proxmox.vmids",
+		twin->id);
+}
+
+/* There is no record of the id, or it would have been refused: so there must be no guest either, or
+ * there would be two. Other hosts have their own range, and may have this id there. */
+static int check_twins(struct making *m, struct err *err)
+{
+	json_for_each (row, m->cluster.resources) {
+		const int64_t vmid = pve_int(row, "vmid", 0);
+		const struct guest twin = {
+			.id = m->in->id, .vmid = (unsigned)vmid, .node = pve_text(row, "node")
+		};
+		struct guest_owned o;
+
+		if (vmid < m->cfg->vmid_first || vmid > m->cfg->vmid_last || !twin.node ||
+			!str_eq(pve_text(row, "type"), "lxc") || !act_has_our_tag(&twin, row))
+			continue;
+		if (guest_owner(m->pve, &twin, twin.node, m->a, &o, err) < 0)
+			return err_in(err, "guest %u has this container's tag:", twin.vmid);
+		if (o.by == GUEST_OURS)
+			return refuse_twin(&twin, err);
+	}
+	return 0;
+}
+
 static int choose(struct making *m, struct err *err)
 {
 	struct pve_target *t = &m->target;
 
-	if (pve_cluster_look(m->pve, m->a, &m->cluster, err) < 0 ||
+	if (pve_cluster_look(m->pve, m->a, &m->cluster, err) < 0 || check_twins(m, err) < 0 ||
 		pve_place(m->pve, &m->wish, &m->source, &m->cluster, m->a, t, NULL, err) < 0)
 		return -1;
 	if (t->template.oci || m->wish.n_argv || m->wish.env.n || m->wish.cwd) {
