@@ -192,6 +192,10 @@ struct ctr_sandbox_save {
 	void *arg;
 };
 
+/* A process that stands for a container of a server puts this file into the record's folder before
+ * it ends by itself. Where it is missing the process was killed. */
+#define CTR_PROXY_ENDED "ended"
+
 struct ctr_backend {
 	const char *name;
 	/* Its containers live on a server, not in this kernel: their records are kept in

@@ -426,7 +426,7 @@ static int allow_delete(struct ctr_container *c, struct err *err)
 {
 	if (allow(c, VERB_DELETE, err) == 0)
 		return 0;
-	return err->code == ERR_STATE && remote_proxy_died(c) ? 0 : -1;
+	return err->code == ERR_STATE && remote_proxy_killed(c) ? 0 : -1;
 }
 
 int ctr_container_delete(struct ctr_container *c, bool force, struct err *err)

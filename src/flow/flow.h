@@ -83,8 +83,8 @@ enum { EXIT_UNKNOWN = 255 };
 int remote_note_phase(struct ctr_container *, enum ctr_status, struct err *) _must_check_;
 void remote_forget_start(struct ctr_container *);
 int remote_kill(struct ctr_container *, int signo, bool all, struct err *) _must_check_;
-/* It had a process that stood for it, and hasn't any more. */
-bool remote_proxy_died(const struct ctr_container *);
+/* The process that stood for it was killed. */
+bool remote_proxy_killed(const struct ctr_container *);
 /* 1 and *ret when it has ended, 0 while it hasn't, -1. */
 int remote_exit(struct ctr_container *, struct ctr_exit *ret, struct err *) _must_check_;
 

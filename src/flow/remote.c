@@ -6,6 +6,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- phases ---- */
 
@@ -53,7 +54,7 @@ static int open_proxy(const struct ctr_container *c)
 	return fd < 0 ? FD_NONE : fd;
 }
 
-bool remote_proxy_died(const struct ctr_container *c)
+bool remote_proxy_killed(const struct ctr_container *c)
 {
 	struct err err = ERR_INIT;
 	_close_ int fd = FD_NONE;
@@ -61,6 +62,9 @@ bool remote_proxy_died(const struct ctr_container *c)
 	/* A reboot ended it, and nobody's wish: what runs on goes on. */
 	if (!c->backend->remote || c->rec.pid <= 0 || engine_boot_id(c->engine, &err) < 0 ||
 		!str_eq(c->rec.boot_id, c->engine->boot_id))
+		return false;
+	/* It has seen the end of the guest: one that runs now was started again by somebody. */
+	if (faccessat(c->box.fd, CTR_PROXY_ENDED, F_OK, 0) == 0)
 		return false;
 	fd = open_proxy(c);
 	return fd < 0;

@@ -113,6 +113,7 @@ static const struct json_field timeout_fields[] = {
 	ROW_SECONDS(stop_s, "stopSeconds"),
 	ROW_SECONDS(destroy_s, "destroySeconds"),
 	ROW_SECONDS(grace_s, "graceSeconds"),
+	ROW_SECONDS(reboot_s, "rebootSeconds"),
 	{ 0 },
 };
 
@@ -668,6 +669,7 @@ void settings_proxmox_init(struct settings_proxmox *s)
 		.stop_s = 60,
 		.destroy_s = 300,
 		.grace_s = 60,
+		.reboot_s = 30,
 	};
 }
 

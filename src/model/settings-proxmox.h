@@ -95,9 +95,10 @@ struct settings_proxmox {
 	size_t n_annotations;
 	/* deadlines: "timeouts": {"connectSeconds": 5, "callSeconds": 60, "createSeconds": 600,
 	 * "pullSeconds": 1800, "startSeconds": 90, "stopSeconds": 60, "destroySeconds": 300,
-	 * "graceSeconds": 60} */
+	 * "graceSeconds": 60, "rebootSeconds": 30} */
 	uint32_t connect_s, call_s, create_s, pull_s, start_s, stop_s, destroy_s;
-	uint32_t grace_s; /* of a shutdown that a signal asks for: 60 */
+	uint32_t grace_s;  /* of a shutdown that a signal asks for: 60 */
+	uint32_t reboot_s; /* one that stopped by itself may run again within that: 30 */
 };
 
 /* Defaults of all keys that have one; lists that have a default are filled in by reading. */

@@ -3,6 +3,7 @@
 """Guests from bundles, as engines make them, and the process that stands for each: its pid, its signals, its end."""
 import array
 import ctypes
+import itertools
 import select
 import signal
 
@@ -43,14 +44,26 @@ class Guest:
         """Is its process still there?"""
         return os.waitpid(self.pid, os.WNOHANG) == (0, 0)
 
+    def touch(self):
+        """A change in its folder makes it look at once."""
+        try:
+            with open(os.path.join(self.box.data, 'guests', self.id, 'touched'), 'w', encoding='ascii'):
+                pass
+        except FileNotFoundError:
+            pass
+
     def ends(self, status, seconds=20):
         """Its exit status, or the negative signal."""
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+        for n in itertools.count(1):
             pid, got = os.waitpid(self.pid, os.WNOHANG)
             if pid:
                 same(status, os.waitstatus_to_exitcode(got), 'exit status of the process')
                 return
+            if time.monotonic() > deadline:
+                break
+            if n % 10 == 0:
+                self.touch()
             time.sleep(0.05)
         fail('the process that stands for the guest goes on')
 
@@ -58,10 +71,15 @@ class Guest:
         """How often the guest was looked at."""
         return len(self.box.server.requests('GET /nodes/[a-z0-9]+/lxc/%d/status/current' % self.vmid))
 
+    def look_again(self, times=1):
+        for _ in range(times):
+            before = self.looks()
+            self.touch()
+            eventually(lambda: self.looks() > before, what='a look at the guest')  # pylint: disable=cell-var-from-loop
+
     def is_seen_running(self):
-        """A look since the start."""
-        before = self.looks()
-        eventually(lambda: self.looks() > before + 1, what='a look at the guest')
+        """A look since the start; the second one says that the first has been judged."""
+        self.look_again(2)
 
     def delete(self, *options):
         self.box.call('delete', *options, self.id).ok()
@@ -228,8 +246,7 @@ def a_guest_that_ended_before_any_look_is_noticed(box):
 
 def a_guest_that_was_never_started_doesnt_end_it(box):
     g = ctr(box, start=False)
-    before = g.looks()
-    eventually(lambda: g.looks() > before + 3, what='a look at the guest')
+    g.look_again(4)
     assert g.runs()
     box.call('start', 'c').ok()
     box.call('kill', 'c', 'KILL').ok()
@@ -245,8 +262,7 @@ def the_start_of_an_earlier_guest_of_that_number_isnt_its_own(box):
     time.sleep(1.1)  # tasks are told apart by the second
     again = ctr(box, start=False)
     same(g.vmid, again.vmid, 'number')
-    before = again.looks()
-    eventually(lambda: again.looks() > before + 3, what='a look at the guest')
+    again.look_again(4)
     assert again.runs()
     again.delete('--force')
     again.ends(-9)
@@ -263,13 +279,43 @@ def a_reboot_from_inside_doesnt_end_it(box):
     g.delete()
 
 
+def a_reboot_that_takes_its_time_doesnt_end_it(box):
+    """From inside, and by an administrator's task."""
+    box.server.set(reboot_seconds=3600)
+    for how, seconds in ('restart', 30), ('reboot', 2):
+        box.configure(waive=['no-new-privileges', 'resources'], timeouts={'rebootSeconds': seconds})
+        g = Guest(box)
+        g.is_seen_running()
+        box.server.control(how, vmid=g.vmid)
+        eventually(lambda: not box.server.guest(g.vmid)['running'], what='the guest down')  # pylint: disable=cell-var-from-loop
+        g.look_again(5)
+        assert g.runs(), how
+        box.server.advance(3600)
+        assert box.server.guest(g.vmid)['running']
+        g.is_seen_running()
+        box.call('kill', 'c', 'KILL').ok()
+        g.ends(137)
+        g.delete()
+
+
+def one_that_runs_again_after_its_end_was_seen_needs_force(box):
+    g = ctr(box)
+    g.is_seen_running()
+    box.server.control('state', vmid=g.vmid, running=False)
+    g.look_again(1)
+    g.ends(255)
+    box.server.control('state', vmid=g.vmid, running=True)
+    box.call('delete', 'c').fails(1, 'not stopped: running')
+    assert box.server.guest(g.vmid)['running']
+    g.delete('--force')
+
+
 def a_backup_that_stops_it_for_a_while_doesnt_end_it(box):
     g = ctr(box)
     g.is_seen_running()
     box.server.lock(g.vmid, 'backup')
     box.server.control('state', vmid=g.vmid, running=False)
-    before = g.looks()
-    eventually(lambda: g.looks() > before + 3)
+    g.look_again(4)
     assert g.runs()
     box.server.control('state', vmid=g.vmid, running=True)
     box.server.lock(g.vmid, None)

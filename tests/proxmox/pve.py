@@ -24,7 +24,7 @@ box.server, a Server:
   .control(op, **args) any op of sim/control.py
   .set(knob=value)     stat_lag (10 s: so old may /cluster/resources be; a new guest is "unknown" there till then; 0: never stale),
                        task_seconds, quorum, version ("7.4" "8.2" "8.4" "9.0" "9.1" "9.2"), old_errors, auth401_delay (0.05; the real
-                       server's is 3), typing (numbers as texts and back), ticket_seconds, shutdown_seconds, honours_shutdown,
+                       server's is 3), typing (numbers as texts and back), ticket_seconds, shutdown_seconds, reboot_seconds, honours_shutdown,
                        lock_wait_seconds, start_fails, ha_seconds, dhcp_delay, free_tags, skopeo, nextid_fixed, bridges, keep_alive_seconds,
                        keep_alive_requests, gzip, cert ("leaf" "other" "expired"), seed, nodes={'pve2': 'offline'},
                        memory_used={'pve1': bytes}, storages={'data': {'enabled': False, 'online':, 'free':}}
@@ -152,7 +152,8 @@ class Server:
     def settings(self, **over):
         section = {
             'endpoint': self.origin, 'fingerprint': self.fingerprint, 'tokenFile': self.token_file, 'vmids': [200000, 299999],
-            'storage': 'data', 'templateStorages': ['local'], 'network': {'bridge': 'vmbr0', 'ip': 'dhcp'}, **over}
+            'storage': 'data', 'templateStorages': ['local'], 'network': {'bridge': 'vmbr0', 'ip': 'dhcp'},
+            'timeouts': {'rebootSeconds': 2}, **over}
         return {k: v for k, v in section.items() if v is not None}
 
     def as_root(self, **over):

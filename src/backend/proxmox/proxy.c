@@ -36,7 +36,6 @@ enum {
 	AWAKE_LOOKS = 90,     /* so many: a start may take that long */
 	LOST_MS = 30000,      /* at most, while nobody answers */
 	URGENT_MS = 5000,     /* at most, while there is something to do */
-	LOOKS_TO_BELIEVE = 2, /* that it ended without us, or is gone: a reboot looks like an end */
 	LOOKS_PER_PROOF = 30, /* one in so many asks whose it is */
 };
 
@@ -117,6 +116,28 @@ static enum begun was_started(
 	return str_eq(text, "OK") || str_starts(text, "WARNINGS") ? BEGUN : NOT_BEGUN;
 }
 
+/* By us, or by a command: then there is nothing to wonder about. */
+static bool was_expected(const struct proxy *p)
+{
+	return p->stopped_by != GUEST_NOT_STOPPED || p->done;
+}
+
+/* A task that is at work brings it back. */
+static bool comes_back(struct proxy *p, const struct guest *g, const char *node, struct arena *a)
+{
+	static const char *const types[] = { "vzreboot", "vzstart", "hastart" };
+	struct err err = ERR_INIT;
+	struct pve_upid upid;
+	bool running = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (pve_task_find(&p->context.pve, node, types[i], g->vmid, made_at(g, a), NULL, a,
+			    &upid, &running, &err) == 1 &&
+			running)
+			return true;
+	return false;
+}
+
 /* Somebody may have removed it and made another one of that number. Whether it is still the same
  * is asked when it seems to have been started anew, and now and then. */
 static bool is_another(
@@ -158,7 +179,8 @@ static enum seen look(struct proxy *p)
 	if (now.lock)
 		return SEEN_BUSY;
 	if (p->ran)
-		return SEEN_STOPPED;
+		return !was_expected(p) && comes_back(p, &g, now.node, a) ? SEEN_BUSY
+									  : SEEN_STOPPED;
 	begun = was_started(p, &g, now.node, a);
 	p->ran = begun == BEGUN;
 	/* It may have begun after the look. */
@@ -176,6 +198,7 @@ static bool folder_is_gone(const struct proxy *p)
 
 static _noreturn_ void end(struct proxy *p, int status)
 {
+	fd_close(openat(p->dir, CTR_PROXY_ENDED, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
 	disconnect(p);
 	_exit(status);
 }
@@ -187,10 +210,10 @@ static int status_of_end(const struct proxy *p)
 	return p->stopped_by == GUEST_SHUTDOWN || p->done ? ENDED_SHUTDOWN : ENDED_UNKNOWN;
 }
 
-/* By us, or by a command: then there is nothing to wonder about. */
-static bool was_expected(const struct proxy *p)
+/* Without us, that is, or it is gone: a reboot looks like an end. */
+static bool has_lasted(const struct proxy *p)
 {
-	return p->stopped_by != GUEST_NOT_STOPPED || p->done;
+	return (uint64_t)RUNNING_MS * p->ended_looks > p->context.cfg->reboot_s * UINT64_C(1000);
 }
 
 static void judge(struct proxy *p, enum seen seen)
@@ -201,8 +224,7 @@ static void judge(struct proxy *p, enum seen seen)
 		p->ended_looks++;
 	else if (seen != SEEN_NOTHING)
 		p->ended_looks = 0;
-	if (over &&
-		(p->ended_looks >= LOOKS_TO_BELIEVE || (seen == SEEN_STOPPED && was_expected(p))))
+	if (over && (has_lasted(p) || (seen == SEEN_STOPPED && was_expected(p))))
 		end(p, status_of_end(p));
 	/* There is nothing yet that could be shut down. */
 	if (seen == SEEN_STOPPED && p->asked && !p->ran)

@@ -116,9 +116,15 @@ def ha(world, vmid, managed=True):
 
 def restart(world, vmid):
     """Rebooted from inside: its uptime begins anew."""
-    g = the(world, vmid)
-    g.halt()
-    g.begin(world)
+    steps = guests.restart(world, the(world, vmid))
+    for seconds in steps:
+        world.after(seconds, lambda: next(steps, None))
+        break
+
+
+def reboot(world, vmid):
+    """By an administrator's vzreboot."""
+    guests.begin_reboot(world, the(world, vmid), 'root@pam')
 
 
 def token(world, id='ctrctl@pve!ctrl', secret=None, privileges=None, revoked=None, expires=None):  # pylint: disable=redefined-builtin
@@ -177,7 +183,7 @@ OPS = {
     'guests': lambda world: [described(world, g) for g in world.guests.values()],
     'guest': lambda world, vmid: described(world, the(world, vmid)), 'tasks': task_list, 'make_guest': make_guest,
     'make_many': make_many, 'migrate': migrate, 'remove': remove, 'recreate': recreate, 'edit': edit, 'lock': lock, 'state': state,
-    'restart': restart, 'ha': ha, 'reboot_node': reboot_node, 'token': token, 'template': template, 'storage': storage, 'advance': advance,
+    'restart': restart, 'reboot': reboot, 'ha': ha, 'reboot_node': reboot_node, 'token': token, 'template': template, 'storage': storage, 'advance': advance,
     'make_qemu': lambda world, vmid, node='pve1': make_guest(world, vmid, node, 'qemu'),
     'held': lambda world, id: world.users.tokens[id].privileges,  # pylint: disable=redefined-builtin
     'bugs': lambda world: world.bugs,

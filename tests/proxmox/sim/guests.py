@@ -278,18 +278,26 @@ def shutdown(call):
     return upid
 
 
-def reboot(call):
-    w, p = call.world, call.params
-    g = need_running(call, 'VM')
-    timeout = float(p.get('timeout', 60))
+def restart(world, g):
+    """Down, and up again after a while."""
+    g.halt()
+    g.apply_pending()
+    if world.knobs['reboot_seconds']:
+        yield world.knobs['reboot_seconds']
+    g.begin(world)
 
+
+def begin_reboot(world, g, user, timeout=60):
     def steps():
         need_unlocked(g)
-        yield min(ends(w, g, timeout), timeout)
-        g.halt()
-        g.apply_pending()
-        g.begin(w)
-    return tasks.begin(w, p['node'], 'vzreboot', p['vmid'], call.user, steps())
+        yield min(ends(world, g, timeout), timeout)
+        yield from restart(world, g)
+    return tasks.begin(world, g.node, 'vzreboot', g.vmid, user, steps())
+
+
+def reboot(call):
+    g = need_running(call, 'VM')
+    return begin_reboot(call.world, g, call.user, float(call.params.get('timeout', 60)))
 
 
 def freeze(call):

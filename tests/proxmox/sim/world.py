@@ -84,7 +84,7 @@ class World:
         self.knobs = {
             'stat_lag': 10.0, 'task_seconds': 0.03, 'quorum': True, 'version': '9.2', 'old_errors': False, 'auth401_delay': 0.05,
             'typing': True, 'keep_alive_seconds': 5.0, 'keep_alive_requests': 100, 'header_seconds': 0.3, 'gzip': True,
-            'ticket_seconds': 7200.0, 'shutdown_seconds': 0.05, 'honours_shutdown': True, 'lock_wait_seconds': 0.1,
+            'ticket_seconds': 7200.0, 'shutdown_seconds': 0.05, 'reboot_seconds': 0, 'honours_shutdown': True, 'lock_wait_seconds': 0.1,
             'dhcp_delay': 0.2, 'ha_seconds': 0.2, 'free_tags': True, 'skopeo': True, 'nextid_fixed': None, 'cert': 'leaf', 'start_fails': False,
             'bridges': ['vmbr0', 'vmbr1'],
         }

@@ -503,14 +503,14 @@ Test(remote, delete_goes_on_when_the_process_that_stood_for_it_is_dead)
 		_exit(0);
 	}
 	c = running("db1", CTR_CHANGE);
-	cr_assert_not(remote_proxy_died(c));
+	cr_assert_not(remote_proxy_killed(c));
 	cr_assert_eq(ctr_container_delete(c, false, &err), -1);
 	kill(far.proxy, SIGKILL);
 	cr_assert_eq(waitpid(far.proxy, NULL, 0), far.proxy);
-	cr_assert(remote_proxy_died(c));
+	cr_assert(remote_proxy_killed(c));
 	/* A reboot ends it too, but nobody has asked for that: what runs isn't given up. */
 	snprintf(engine->boot_id, sizeof(engine->boot_id), "11111111-2222-3333-4444-555555555555");
-	cr_assert_not(remote_proxy_died(c));
+	cr_assert_not(remote_proxy_killed(c));
 	*engine->boot_id = '\0';
 	cr_assert_eq(ctr_container_delete(c, false, &err), 0, "%s", said());
 	ctr_container_close(c);

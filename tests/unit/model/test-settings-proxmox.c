@@ -133,6 +133,7 @@ Test(settings_proxmox, a_server_and_a_login_are_enough)
 	cr_expect_eq(s->stop_s, 60);
 	cr_expect_eq(s->destroy_s, 300);
 	cr_expect_eq(s->grace_s, 60);
+	cr_expect_eq(s->reboot_s, 30);
 	cr_expect_not(settings_proxmox_is_root(s));
 }
 
@@ -157,7 +158,7 @@ Test(settings_proxmox, reads_every_key)
 		"\"allowAnnotations\":[\"storage\",\"net0\"],"
 		"\"timeouts\":{\"connectSeconds\":1,\"callSeconds\":2,\"createSeconds\":3,"
 		"\"pullSeconds\":4,\"startSeconds\":5,\"stopSeconds\":6,\"destroySeconds\":7,"
-		"\"graceSeconds\":0}");
+		"\"graceSeconds\":0,\"rebootSeconds\":8}");
 	const struct settings_guest_image *images = s->images.items;
 
 	cr_expect_str_eq(s->endpoint, "https://[fd00::1]:443");
@@ -203,6 +204,7 @@ Test(settings_proxmox, reads_every_key)
 	cr_assert_eq(s->n_annotations, 2);
 	cr_expect(s->connect_s == 1 && s->call_s == 2 && s->create_s == 3 && s->pull_s == 4);
 	cr_expect(s->start_s == 5 && s->stop_s == 6 && s->destroy_s == 7 && s->grace_s == 0);
+	cr_expect_eq(s->reboot_s, 8);
 }
 
 Test(settings_proxmox, every_waiver_has_a_name_of_its_own)
