@@ -63,6 +63,17 @@ static char *chunk_new(struct arena *a, size_t n)
 	return (char *)c->mem;
 }
 
+void arena_join(struct arena *a, struct arena *from)
+{
+	struct chunk **end = &a->chunks;
+
+	while (*end)
+		end = &(*end)->next;
+	*end = from->chunks;
+	a->failed |= from->failed;
+	*from = (struct arena){ .next_size = CHUNK_FIRST };
+}
+
 /* Not zeroed. */
 static void *piece(struct arena *a, size_t n)
 {

@@ -16,6 +16,9 @@ static inline void arena_free_p(struct arena **a)
 }
 #define _arena_ _cleanup_(arena_free_p)
 
+/* What is in `from` lives as long as the arena from here on; `from` is empty then. */
+void arena_join(struct arena *, struct arena *from);
+
 /* Zeroed memory, aligned for anything; NULL when memory is out (n may be 0: a unique pointer).
  * Failure sticks: arena_failed() then says so, so a caller may check once at the end of a group of
  * allocations that it doesn't dereference before. */

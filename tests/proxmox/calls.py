@@ -5,6 +5,7 @@ answers that are none."""
 import threading
 import time
 
+from tls import Tls, ok, peak_kib
 from pve import *
 
 POST = 'POST /nodes/pve1/lxc$'
@@ -133,6 +134,32 @@ def a_login_page_or_a_redirect_is_not_followed(box):
     box.server.fault('GET .*', 'redirect', to='https://127.0.0.1:1/', count=0)
     box.try_guest().fails(1, '301 Moved Permanently', "isn't followed")
     same([], posts(box))
+
+
+def long_refusals_dont_add_up_in_memory(box):
+    """Each is asked for again. With sanitizers, memory has no end."""
+    id = box.create_guest()
+    refusal = ok('{"data":[%s0]}' % ('{"key":"%0200d"},' % 7 * 60000), status='500 got lock request timeout')
+    started, peaks = threading.Event(), []
+
+    def answer(conn, request):
+        started.wait(60)
+        if len(peaks) < 3:
+            peaks.append(peak_kib(child.pid))
+        if len(peaks) < 3:
+            return refusal
+        child.kill()
+        conn.close()
+        return None
+    with Tls(box, answer) as server:
+        box.configure(endpoint=server.origin, fingerprint=server.fingerprint)
+        child = subprocess.Popen([os.environ.get('ORDINARY', CTRCTL), *box.globals, 'state', id], stdin=subprocess.DEVNULL)
+        started.set()
+        child.wait(60)
+    box.configure()
+    same(3, len(peaks))
+    if max(peaks) > 30 << 10:
+        fail('%s KiB for answers of %d KiB' % (peaks, len(refusal) >> 10))
 
 
 # -- the server's words ----------------------------------------------------------------------------------

@@ -312,6 +312,11 @@ def one(box, server, *lines, status=0, **more):
     return replies if len(replies) > 1 else replies[0]
 
 
+def peak_kib(pid):
+    with open('/proc/%d/status' % pid, encoding='ascii') as f:
+        return int(re.search(r'VmHWM:\s*(\d+)', f.read())[1])
+
+
 def is_sanitized():
     with open(ONE, 'rb') as f:
         return b'__asan_init' in f.read()

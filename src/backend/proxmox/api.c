@@ -14,7 +14,8 @@ enum {
 	BUSY_FIRST_MS = 500,  /* then twice as long each */
 	BUSY_MAX_MS = 5000,
 	DOWN_MS = 10000,
-	LAST_SHARE = 4, /* less than this part of its time is too little for another try */
+	LAST_SHARE = 4,        /* less than this part of its time is too little for another try */
+	REFUSAL_MAX = 1 << 20, /* the status line says enough of a bigger one */
 	WORDS_MAX = sizeof(((struct pve_fault *)0)->text),
 };
 
@@ -36,7 +37,8 @@ struct call {
 	struct pve_answer answer;
 	struct pve_fault fault;
 	const struct json *data;
-	bool hopeless; /* there is no way to ask */
+	struct arena *tried; /* the last try's answer */
+	bool hopeless;       /* there is no way to ask */
 };
 
 void pve_pause(struct pve *pve, unsigned ms)
@@ -92,7 +94,7 @@ static const char *without_nul(struct call *c)
 
 	if (!strstr(a->body, "\\u0000"))
 		return a->body;
-	copy = arena_strndup(c->arena, a->body, a->n);
+	copy = arena_strndup(c->tried, a->body, a->n);
 	for (char *p = copy; p && (p = strchr(p, '\\')) && p[1]; p += 2)
 		if (str_starts(p, "\\u0000"))
 			p[5] = '1';
@@ -112,7 +114,7 @@ static void add_words(struct call *c, struct str *s)
 		s->failed = true;
 		return;
 	}
-	if (body[0] && json_parse(body, a->n, HTTPS_ANSWER_MAX, c->arena, &doc, &ignored) < 0)
+	if (body[0] && json_parse(body, a->n, REFUSAL_MAX, c->tried, &doc, &ignored) < 0)
 		doc = NULL;
 	if (doc && doc->type == JSON_OBJECT)
 		message = pve_text(doc, "message");
@@ -233,7 +235,7 @@ static int read_envelope(struct call *c, struct err *err)
 	body = without_nul(c);
 	if (!body)
 		return no_memory(c, err);
-	if (json_parse(body, a->n, HTTPS_ANSWER_MAX, c->arena, &doc, &bad) < 0) {
+	if (json_parse(body, a->n, HTTPS_ANSWER_MAX, c->tried, &doc, &bad) < 0) {
 		/* Memory, or one of the limits. */
 		if (bad.code == ERR_EXHAUSTED) {
 			c->fault.reason = untold(c);
@@ -299,12 +301,18 @@ static int ask_once(struct call *c, struct err *err)
 	c->answer = (struct pve_answer){ 0 };
 	c->fault = (struct pve_fault){ .reason = PVE_OTHER };
 	c->data = NULL;
+	arena_free(c->tried);
+	c->tried = arena_new();
+	if (!c->tried) {
+		c->hopeless = true;
+		return err_nomem(err);
+	}
 	result = pve->exchange
-			 ? pve->exchange(pve->exchange_arg, &c->ask, c->arena, &c->answer, err)
-			 : pve_client_exchange(pve->client, &c->ask, c->arena, &c->answer, err);
+			 ? pve->exchange(pve->exchange_arg, &c->ask, c->tried, &c->answer, err)
+			 : pve_client_exchange(pve->client, &c->ask, c->tried, &c->answer, err);
 	if (result < 0) {
 		/* Without memory the answer may be what is missing. */
-		c->fault.reason = arena_failed(c->arena) ? untold(c) : PVE_UNREACHED;
+		c->fault.reason = arena_failed(c->tried) ? untold(c) : PVE_UNREACHED;
 		c->hopeless = true;
 		return -1;
 	}
@@ -380,7 +388,7 @@ static int ask(struct call *c, bool once, struct err *err)
 			busy++;
 		else
 			lost++;
-		ms = once || c->hopeless || arena_failed(c->arena) ? 0
+		ms = once || c->hopeless || arena_failed(c->tried) ? 0
 								   : again(c, lost, busy, passed);
 		if (ms == 0) {
 			c->fault.repeated = busy > is_busy(c->fault.reason);
@@ -415,11 +423,10 @@ static int call(struct call *c, bool once, const struct json **ret_data, struct 
 	int result;
 
 	c->limit_ms = c->limit_ms ? MIN(c->limit_ms, call_ms) : call_ms;
+	c->fault.reason = PVE_OTHER;
 	if (!c->path || (c->form && !encoded)) {
-		c->fault.reason = PVE_OTHER;
 		result = err_nomem(err);
 	} else if (remember_secrets(c->pve, c->form, err) < 0) {
-		c->fault.reason = PVE_OTHER;
 		result = -1;
 	} else {
 		c->ask.path = c->path;
@@ -429,8 +436,11 @@ static int call(struct call *c, bool once, const struct json **ret_data, struct 
 			c->ask.path = arena_printf(c->arena, "%s?%s", c->path, encoded);
 		result = c->ask.path ? ask(c, once, err) : err_nomem(err);
 	}
-	if (result == 0)
+	if (result == 0) {
+		arena_join(c->arena, c->tried);
 		*ret_data = c->data;
+	}
+	c->tried = arena_free(c->tried);
 	if (fault)
 		*fault = c->fault;
 	return result;

@@ -80,6 +80,28 @@ Test(arena, memory_is_zeroed_aligned_and_apart)
 	cr_assert_not(arena_failed(a));
 }
 
+Test(arena, what_is_joined_lives_on)
+{
+	_arena_ struct arena *a = arena_new();
+	struct arena *b = arena_new();
+	char *first = arena_strdup(a, "first"), *second = arena_strdup(b, "second");
+	char *big = arena_alloc(b, 3 << 20);
+
+	arena_join(a, b);
+	cr_assert_str_eq(arena_strdup(b, "of its own"), "of its own");
+	arena_free(b);
+	cr_assert_not(arena_failed(a));
+	memset(big, 'x', 3 << 20);
+	cr_assert_str_eq(arena_strdup(a, "third"), "third");
+	cr_assert_str_eq(first, "first");
+	cr_assert_str_eq(second, "second");
+	b = arena_new();
+	cr_assert_null(arena_alloc(b, SIZE_MAX));
+	arena_join(a, b);
+	cr_assert(arena_failed(a));
+	arena_free(b);
+}
+
 Test(arena, impossible_sizes_fail_and_failure_sticks)
 {
 	_arena_ struct arena *a = arena_new();
