@@ -79,6 +79,8 @@ void trust_apply(struct trust *t, void *ssl_ctx)
 {
 	/* Until it has been looked at, it is refused: see on_request in http.c. */
 	t->refused = true;
+	/* A ticket comes in an answer. */
+	SSL_CTX_set_options(ssl_ctx, SSL_OP_CLEANSE_PLAINTEXT);
 	if (t->pinned)
 		SSL_CTX_set_verify(ssl_ctx, SSL_VERIFY_PEER, NULL);
 	SSL_CTX_set_cert_verify_callback(ssl_ctx, t->pinned ? verify_pin : verify_chain, t);

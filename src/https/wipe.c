@@ -2,7 +2,8 @@
 /*
  * Every block of memory that this program gives back is wiped first, for any may have held a
  * secret: the linker puts these in the place of free() and realloc() in our own objects (--wrap),
- * and libcurl gets them by curl_global_init_mem().
+ * and libcurl gets them by curl_global_init_mem(). OpenSSL's buffers are its own: see
+ * trust_apply().
  */
 #include <malloc.h>
 #include <stdlib.h>
