@@ -435,8 +435,9 @@ int pve_task_find(struct pve *pve, const char *node, const char *type, unsigned 
 		/* One that has just ended may be in it twice. */
 		bool same = best.text && str_eq(best.text, upid.text);
 		bool runs = !json_get(row, "endtime");
+		/* The newest come first, those that run before all others. */
 		if (!is_wanted(&upid, type, id, since, user) ||
-			(best.text && upid.start < best.start))
+			(best.text && !same && upid.start <= best.start))
 			continue;
 		running = same ? running && runs : runs;
 		best = upid;

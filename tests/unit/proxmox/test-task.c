@@ -420,6 +420,18 @@ Test(task, one_that_has_just_ended_may_be_listed_twice)
 	cr_expect_not(running);
 }
 
+Test(task, of_those_that_began_in_the_same_second_the_first_is_found)
+{
+	bool running = false;
+
+	SCRIPT({ LIST, 200,
+		"{\"data\":[" ROW("65A1B2C9", "vzcreate", "100", "b@pve", "") "," ROW("65A1B2C9",
+			"vzcreate", "100", "a@pve!t", ",\"endtime\":1,\"status\":\"OK\"") "]}" });
+	cr_assert_eq(find(NULL, &running), 1);
+	cr_expect_str_eq(upid.user, "b@pve");
+	cr_expect(running);
+}
+
 Test(task, one_of_before_is_not_found)
 {
 	SCRIPT({ LIST, 200, "{\"data\":[" ROW("5F000000", "vzcreate", "100", "a@pve", "") "]}" },
