@@ -157,7 +157,7 @@ static int log_in_with(
 	if (take_ticket(s, r, &err) < 0) {
 		/* Without the body: there may be a ticket in it. */
 		http_reply_failed(r, HTTPS_NO_LOGIN, "%s", err.text);
-		r->status = 200;
+		r->status = err.code == ERR_DENIED ? 401 : 200;
 		return 1;
 	}
 	return 0;

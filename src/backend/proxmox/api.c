@@ -272,14 +272,33 @@ static int read_refusal(struct call *c, struct err *err)
 	return refuse(c, err);
 }
 
+/* What a login was answered with says nothing of the credential, and nothing was sent after it. */
+static void no_login_at_all(struct call *c, struct err *err)
+{
+	char text[512];
+
+	if (c->fault.status == 200)
+		snprintf(text, sizeof(text), "%s: is the endpoint right?", c->answer.reason);
+	else
+		snprintf(text, sizeof(text), "the server answered %u %s: is the endpoint right?",
+			c->fault.status, c->answer.reason);
+	pve_words(text, c->fault.text, WORDS_MAX);
+	(void)refuse(c, err);
+}
+
 /* The login is another call, and one that may be made again. */
 static int read_login(struct call *c, struct err *err)
 {
 	unsigned status = c->fault.status;
 
 	(void)read_refusal(c, err);
-	c->fault.reason = status > 0 && status < 500 ? PVE_UNAUTHORIZED : PVE_UNREACHED;
-	err->code = pve_reason_code(c->fault.reason);
+	if (status == 401 || status == 403)
+		c->fault.reason = PVE_UNAUTHORIZED;
+	else
+		c->fault.reason = status > 0 && status < 500 ? PVE_OTHER : PVE_UNREACHED;
+	if (status > 0 && status < 400)
+		no_login_at_all(c, err);
+	err->code = pve_reason_code(c->fault.reason == PVE_OTHER ? PVE_GARBLED : c->fault.reason);
 	err->hint[0] = 0;
 	hint(c, err);
 	return err_in(err, "login");

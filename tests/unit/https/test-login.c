@@ -257,6 +257,7 @@ Test(https_login, takes_no_ticket_from_an_odd_answer_and_repeats_none_of_it)
 		session_done(&s);
 	}
 	cr_assert_not_null(strstr(reply.reason, "second factor"));
+	cr_assert_eq(reply.status, 401);
 }
 
 Test(https_login, sends_nothing_without_a_credential)

@@ -415,6 +415,34 @@ Test(api, a_login_that_is_refused_is_not_repeated_and_one_that_fails_is)
 	cr_expect_eq(err.code, ERR_UNAVAILABLE);
 }
 
+Test(api, a_login_that_is_answered_by_something_else_says_nothing_of_the_password)
+{
+	static const struct {
+		unsigned status;
+		const char *reason, *said;
+	} rows[] = {
+		{ 200, "the answer to the login isn't JSON",
+			"login: POST /nodes/a/lxc: the answer to the login isn't JSON: is the endpoint right?" },
+		{ 301, "Moved", "the server answered 301 Moved: is the endpoint right?" },
+		{ 404, "Not Found", "login: POST /nodes/a/lxc: Not Found" },
+	};
+
+	pve.exchange = login_exchange;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		login_asked = 0;
+		login_answer = (struct pve_answer){ .outcome = HTTPS_NO_LOGIN,
+			.status = rows[i].status,
+			.reason = rows[i].reason,
+			.body = "" };
+		cr_expect_eq(post("/nodes/a/lxc"), -1);
+		cr_expect_eq(login_asked, 1);
+		cr_expect_eq(fault.reason, PVE_OTHER, "it wasn't sent, so it isn't ambiguous");
+		cr_expect_eq(err.code, ERR_UNAVAILABLE);
+		EXPECT_SAID(rows[i].said);
+		cr_expect_str_eq(err.hint, "");
+	}
+}
+
 static int no_way(void *arg, const struct pve_ask *ask, struct arena *a, struct pve_answer *ret,
 	struct err *e)
 {
