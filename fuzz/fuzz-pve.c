@@ -123,7 +123,7 @@ static void try_upid(const char *text, struct arena *arena)
 		look_at(&err);
 		return;
 	}
-	assert(str_eq(upid.text, text) && !strpbrk(text, "%/?# \t\r\n"));
+	assert(str_eq(upid.text, text) && !strpbrk(text, "/?# \t\r\n"));
 	path = pve_path(arena, "nodes", upid.node, "tasks", upid.text, "status", NULL);
 	assert(path);
 	check_path(path);

@@ -39,11 +39,31 @@ static bool is_node(const char *s, size_t n)
 }
 
 /* Printable, and nothing that means something in a path. */
+static bool is_safe(int c)
+{
+	return c > 0x20 && c <= 0x7e && !strchr("/%?#\\", c);
+}
+
 static bool is_word(const char *s, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (s[i] <= 0x20 || s[i] > 0x7e || strchr("/%?#\\", s[i]))
+		if (!is_safe(s[i]))
 			return false;
+	return true;
+}
+
+/* What would end the field is in it as "%3A": encoded, it mustn't be anything else, either. */
+static bool is_id(const char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		char hex[3] = "";
+		if (s[i] == '%' && i + 2 < n && is_hex(s + i + 1, 2, 2, 2)) {
+			memcpy(hex, s + i + 1, 2);
+			i += 2;
+		}
+		if (!is_safe(hex[0] ? (int)strtoul(hex, NULL, 16) : s[i]))
+			return false;
+	}
 	return true;
 }
 
@@ -57,7 +77,7 @@ static bool is_field(int field, const char *s, size_t n)
 	case F_PSTART: return is_hex(s, n, 8, 9);
 	case F_PID:
 	case F_START: return is_hex(s, n, 8, 8);
-	case F_ID: return is_word(s, n);
+	case F_ID: return is_id(s, n);
 	default: return n > 0 && is_word(s, n);
 	}
 }

@@ -61,6 +61,10 @@ Test(task, a_upid_has_its_parts)
 			     &upid, &err),
 		0);
 	cr_expect_str_eq(upid.id, "");
+	cr_expect_eq(pve_upid_parse("UPID:a:00000000:12345678:65a1b2c3:imgdel:local%3Ax%2dy:u@pve:",
+			     arena, &upid, &err),
+		0, "%s", said());
+	cr_expect_str_eq(upid.id, "local%3Ax%2dy");
 }
 
 Test(task, what_is_no_upid_never_becomes_a_path)
@@ -84,6 +88,12 @@ Test(task, what_is_no_upid_never_becomes_a_path)
 		"UPID:pve2:0003A2B1:0F31D2C4:65A1B2C3:../../x:100:root@pam:",
 		"UPID:pve2:0003A2B1:0F31D2C4:65A1B2C3:vzcreate:1/2:root@pam:",
 		"UPID:pve2:0003A2B1:0F31D2C4:65A1B2C3:vzcreate:%2F:root@pam:",
+		"UPID:pve2:0003A2B1:0F31D2C4:65A1B2C3:vzcreate:%00:root@pam:",
+		"UPID:pve2:0003A2B1:0F31D2C4:65A1B2C3:vzcreate:%0:root@pam:",
+		"UPID:pve2:0003A2B1:0F31D2C4:65A1B2C3:vzcreate:a%:root@pam:",
+		"UPID:pve2:0003A2B1:0F31D2C4:65A1B2C3:vzcreate:%xy:root@pam:",
+		"UPID:pve2:0003A2B1:0F31D2C4:65A1B2C3:vz%3Acreate:100:root@pam:",
+		"UPID:pve2:0003A2B1:0F31D2C4:65A1B2C3:vzcreate:100:root%3A@pam:",
 		"UPID:pve2:0003A2B1:0F31D2C4:65A1B2C3:vzcreate:100:root@pam?x:",
 		"UPID:pve2:0003A2B1:0F31D2C4:65A1B2C3:vz create:100:root@pam:",
 		"UPID:pve2:0003A2B1:0F31D2C4:65A1B2C3:vzcreate:1\r\n0:root@pam:",
