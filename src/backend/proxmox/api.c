@@ -37,6 +37,7 @@ struct call {
 	struct pve_answer answer;
 	struct pve_fault fault;
 	const struct json *data;
+	uint64_t total;
 	struct arena *tried; /* the last try's answer */
 	bool hopeless;       /* there is no way to ask */
 };
@@ -249,6 +250,7 @@ static int read_envelope(struct call *c, struct err *err)
 		c->data = json_get(doc, "data");
 	if (!c->data)
 		return garbled(c, err, "the answer has no \"data\"");
+	c->total = (uint64_t)MAX(pve_int(doc, "total", 0), (int64_t)0);
 	c->fault.reason = PVE_OK;
 	return 0;
 }
@@ -473,14 +475,17 @@ int pve_get(struct pve *pve, struct arena *arena, const char *path, const struct
 	return call(&c, false, ret_data, fault, err);
 }
 
-int pve_get_within(struct pve *pve, struct arena *arena, const char *path,
+int pve_get_page(struct pve *pve, struct arena *arena, const char *path,
 	const struct pve_form *query, unsigned limit_ms, const struct json **ret_data,
-	struct pve_fault *fault, struct err *err)
+	uint64_t *ret_total, struct err *err)
 {
 	struct call c = { pve, arena, { .method = HTTPS_GET }, path, query,
 		.limit_ms = MAX(limit_ms, 1U) };
+	int r = call(&c, false, ret_data, NULL, err);
 
-	return call(&c, false, ret_data, fault, err);
+	if (r == 0)
+		*ret_total = c.total;
+	return r;
 }
 
 int pve_poll(struct pve *pve, struct arena *arena, const char *path, unsigned limit_ms,

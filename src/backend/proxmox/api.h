@@ -100,9 +100,10 @@ struct pve_fault {
 int pve_get(struct pve *, struct arena *, const char *path, const struct pve_form *query,
 	const struct json **ret_data, struct pve_fault *fault, struct err *) _must_check_;
 
-/* The same in at most limit_ms, where that is less than callSeconds. */
-int pve_get_within(struct pve *, struct arena *, const char *path, const struct pve_form *query,
-	unsigned limit_ms, const struct json **ret_data, struct pve_fault *fault,
+/* One page of a long list, in at most limit_ms where that is less than callSeconds. *ret_total: the
+ * rows of all pages, 0 if the server doesn't say. */
+int pve_get_page(struct pve *, struct arena *, const char *path, const struct pve_form *query,
+	unsigned limit_ms, const struct json **ret_data, uint64_t *ret_total,
 	struct err *) _must_check_;
 
 /* Asked just once: for whoever asks again anyway, until a deadline that is limit_ms away. */

@@ -7,12 +7,12 @@
 #include <string.h>
 
 enum {
-	LOG_PAGE = 1000, /* lines per request: older servers don't know "all" */
-	LOG_PAGES_MAX = 50,
-	TAIL_MAX = 5,      /* lines that go into the error */
-	WARNINGS_MAX = 10, /* lines that go to the log */
-	TAIL_LINE = 160,   /* bytes of each */
-	LOG_MS = 5000,     /* for all of a log: it isn't what was asked for */
+	LOG_PAGE = 1000,    /* lines per request: older servers don't know "all" */
+	LOG_PAGES_MAX = 10, /* the first one and the last ones */
+	TAIL_MAX = 5,       /* lines that go into the error */
+	WARNINGS_MAX = 10,  /* lines that go to the log */
+	TAIL_LINE = 160,    /* bytes of each */
+	LOG_MS = 5000,      /* for all of a log: it isn't what was asked for */
 	LAST_LOOK_MS = 1000,
 	STRANGE_MAX = 3, /* answers in a row that make no sense, before it is given up */
 	FIND_LIMIT = 50,
@@ -182,6 +182,7 @@ struct tail {
 	size_t n; /* all that were not empty; the i-th is lines[i % TAIL_MAX] */
 	char warnings[WARNINGS_MAX][TAIL_LINE];
 	size_t n_warnings;
+	uint64_t total, until; /* lines, as the server says; when there is no time left */
 };
 
 static void tail_line(struct tail *tail, const char *text)
@@ -203,20 +204,21 @@ static void tail_line(struct tail *tail, const char *text)
 }
 
 /* The number of lines that were read. */
-static size_t read_page(struct pve *pve, const struct pve_upid *upid, size_t start,
-	unsigned limit_ms, struct tail *tail)
+static size_t read_page(
+	struct pve *pve, const struct pve_upid *upid, uint64_t start, struct tail *tail)
 {
 	_arena_ struct arena *arena = arena_new();
 	struct pve_form query = PVE_FORM_INIT(arena);
+	uint64_t now = pve_now_ms(pve);
 	const struct json *data;
 	struct err ignored = ERR_INIT;
 
-	if (!arena)
+	if (!arena || now >= tail->until)
 		return 0;
-	pve_form_setf(&query, "start", NULL, "%zu", start);
+	pve_form_setf(&query, "start", NULL, "%llu", (unsigned long long)start);
 	pve_form_setf(&query, "limit", NULL, "%d", LOG_PAGE);
-	if (pve_get_within(pve, arena, task_path(upid, "log", arena), &query, limit_ms, &data, NULL,
-		    &ignored) < 0 ||
+	if (pve_get_page(pve, arena, task_path(upid, "log", arena), &query,
+		    (unsigned)(tail->until - now), &data, &tail->total, &ignored) < 0 ||
 		data->type != JSON_ARRAY)
 		return 0;
 	json_for_each (row, data) {
@@ -232,13 +234,16 @@ static size_t read_page(struct pve *pve, const struct pve_upid *upid, size_t sta
 /* What can't be read is left out: the exit status says the most. */
 static void read_log(struct pve *pve, const struct pve_upid *upid, struct tail *tail)
 {
-	const uint64_t until = pve_now_ms(pve) + LOG_MS;
+	const uint64_t most = LOG_PAGES_MAX * LOG_PAGE;
+	uint64_t start = 0;
 
-	for (size_t page = 0; page < LOG_PAGES_MAX; page++) {
-		uint64_t now = pve_now_ms(pve);
-		if (now >= until || read_page(pve, upid, page * LOG_PAGE, (unsigned)(until - now),
-					    tail) < LOG_PAGE)
+	tail->until = pve_now_ms(pve) + LOG_MS;
+	for (int page = 0; page < LOG_PAGES_MAX; page++) {
+		if (read_page(pve, upid, start, tail) < LOG_PAGE)
 			return;
+		start += LOG_PAGE;
+		if (page == 0 && tail->total > most)
+			start += tail->total - most;
 	}
 }
 

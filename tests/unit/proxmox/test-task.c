@@ -301,16 +301,36 @@ Test(task, a_secret_that_was_sent_is_neither_in_its_status_nor_in_its_log)
 	SCRIPT_ENDS();
 }
 
+/* A thousand lines of so many. */
+static void full_page(char *page, size_t size, const char *total)
+{
+	size_t n = (size_t)snprintf(page, size, "{\"total\":%s,\"data\":[", total);
+
+	for (int i = 0; i < 1000; i++)
+		n += (size_t)snprintf(
+			page + n, size - n, "%s{\"n\":%d,\"t\":\"line\"}", i ? "," : "", i + 1);
+	snprintf(page + n, size - n, "]}");
+}
+
+Test(task, of_an_endless_log_the_end_is_read)
+{
+	static char page[64 * 1024];
+
+	full_page(page, sizeof(page), "\"2010001\"");
+	const struct line lines[] = { { STATUS, 200, ENDED("x") }, { TASKLOG, 200, page },
+		{ "GET " PATH "/log?start=2001001&limit=1000", 200,
+			"{\"data\":[{\"n\":2001001,\"t\":\"the end\"}]}" } };
+	script_begin(lines, ARRAY_SIZE(lines));
+	cr_expect_eq(await(1000), -1);
+	EXPECT_SAID("line | the end");
+	SCRIPT_ENDS();
+}
+
 Test(task, a_long_log_is_read_to_its_end)
 {
 	static char page[64 * 1024];
-	size_t n = 0;
 
-	n += (size_t)snprintf(page, sizeof(page), "{\"data\":[");
-	for (int i = 0; i < 1000; i++)
-		n += (size_t)snprintf(page + n, sizeof(page) - n, "%s{\"n\":%d,\"t\":\"line\"}",
-			i ? "," : "", i + 1);
-	snprintf(page + n, sizeof(page) - n, "]}");
+	full_page(page, sizeof(page), "1001");
 	const struct line lines[] = { { STATUS, 200, ENDED("x") }, { TASKLOG, 200, page },
 		{ "GET " PATH "/log?start=1000&limit=1000", 200,
 			"{\"data\":[{\"n\":1001,\"t\":\"the end\"}]}" } };
