@@ -119,6 +119,21 @@ def a_task_is_waited_for_through_lost_answers(box):
     same(1, len(posts(box)))
 
 
+def a_certificate_that_changes_during_a_create_ends_it_before_the_post(box):
+    box.pod()
+    for section in box.server.settings(), box.server.as_root():
+        box.configure(section=section)
+        box.server.clear_requests()
+        box.server.fault('CONNECT', 'cert', cert='other', nth=2, count=0)
+        err = box.try_guest().fails(1, 'POST /nodes/pve1/lxc', "the server's certificate has the fingerprint").err
+        has_not(err, box.server.fingerprint)
+        same([], [r for r in box.server.requests() if r['method'] == 'POST' and r['path'] != '/access/ticket'])
+        box.server.clear_faults()
+        same('', box.call('list', '--quiet').ok().out)
+        box.nothing_on_the_server()
+    box.configure()
+
+
 # -- answers that are none -------------------------------------------------------------------------------
 
 def an_answer_that_is_none_is_an_error_that_says_so(box):
