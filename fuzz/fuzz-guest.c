@@ -277,10 +277,10 @@ static void try_second(const char *text, struct arena *arena)
 	wish.argv = argv;
 	wish.n_argv = ARRAY_SIZE(argv);
 	wish.env = (struct ctr_map_str){ env, ARRAY_SIZE(env) };
-	judge(params_second(&wish, config, arena, &form, &err), &err);
+	judge(params_second(&wish, &cfg, config, arena, &form, &err), &err);
 	form = (struct pve_form)PVE_FORM_INIT(arena);
 	wish.args_only = true;
-	judge(params_second(&wish, config, arena, &form, &err), &err);
+	judge(params_second(&wish, &cfg, config, arena, &form, &err), &err);
 	assert(form.failed || pve_form_encode(&form));
 }
 

@@ -245,6 +245,19 @@ def an_oci_archives_environment_and_command_are_merged_in_a_second_step(box):
     box.call('start', id).ok()
 
 
+def root_isnt_had_from_an_archive_whose_image_has_another_user(box):
+    box.pod()
+    root = {'security': {'run_as_user': {'value': 0}}}
+    box.try_guest(image='lxc/postgres-16', **root).fails(
+        1, "run_as_user: root is asked for, but the image's program runs as user 999", '"user" in proxmox.waive would let it go')
+    box.nothing_on_the_server()
+    box.configure(waive=['user'])
+    id, _ = created(box, image='lxc/postgres-16', **root)
+    same(['user'], box.state(id)['guest']['waived'])
+    id, _ = created(box, image='lxc/debian-12', name='other', **root)
+    same([], box.state(id)['guest'].get('waived', []))
+
+
 def an_oci_archive_that_is_right_as_it_is_takes_no_second_step(box):
     box.configure(images={'db-box': {'template': 'local:vztmpl/busybox-1.tar'}})
     _, guest = created(box, image='db-box')

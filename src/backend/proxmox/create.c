@@ -309,7 +309,7 @@ static int put_second(struct making *m, struct err *err)
 
 	if (r == 0)
 		return err_set(err, ERR_STATE, NULL, "it was removed by somebody else");
-	if (r < 0 || params_second(&m->wish, config, m->a, &form, err) < 0 ||
+	if (r < 0 || params_second(&m->wish, m->cfg, config, m->a, &form, err) < 0 ||
 		pve_form_ok(&form, err) < 0)
 		return -1;
 	if (!form.n)

@@ -287,7 +287,8 @@ static int write_second(struct explaining *x, struct err *err)
 
 	if (!x->target.template.oci)
 		return 0;
-	if (params_second(&x->wish, NULL, x->a, &form, err) < 0 || pve_form_ok(&form, err) < 0)
+	if (params_second(&x->wish, x->cfg, NULL, x->a, &form, err) < 0 ||
+		pve_form_ok(&form, err) < 0)
 		return -1;
 	if (!form.n) {
 		say(x, "\nthen, once the image is unpacked, its command and environment stay as "

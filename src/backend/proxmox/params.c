@@ -592,6 +592,30 @@ static const char *lxc_line(const struct json *config, const char *key)
 	return NULL;
 }
 
+/* Root was asked for, but the image's program runs as its image says. */
+static int check_root(struct guest_wish *w, const struct settings_proxmox *cfg,
+	const struct json *config, struct err *err)
+{
+	const struct {
+		const char *from, *id;
+	} all[] = { { w->root_user, lxc_line(config, "lxc.init.uid") },
+		{ w->root_group, lxc_line(config, "lxc.init.gid") } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		if (!all[i].from || !all[i].id || str_eq(all[i].id, "0"))
+			continue;
+		if (!cfg->waive[WAIVE_USER]) {
+			err_set(err, ERR_UNSUPPORTED, all[i].from,
+				"root is asked for, but the image's program runs as %s %.20s",
+				i ? "group" : "user", all[i].id);
+			return err_hint(err, "\"%s\" in proxmox.waive would let it go",
+				settings_waiver_name(WAIVE_USER));
+		}
+		w->waived[WAIVE_USER] = true;
+	}
+	return 0;
+}
+
 static bool same_words(const char **a, size_t n, const char **b, size_t m)
 {
 	if (n != m)
@@ -629,7 +653,8 @@ static int second_program(const struct guest_wish *w, const struct json *config,
 	struct ctr_map_str *env, struct arena *a, struct pve_form *form, struct err *err)
 {
 	const char *text = text_of(config, "entrypoint");
-	const char *cwd = str_eq(w->cwd, lxc_line(config, "lxc.init.cwd")) ? NULL : w->cwd;
+	const char *own = lxc_line(config, "lxc.init.cwd");
+	const char *cwd = config && str_eq(w->cwd, own ? own : "/") ? NULL : w->cwd;
 	const char **argv = NULL;
 	size_t n;
 	bool rewrite;
@@ -646,17 +671,43 @@ static int second_program(const struct guest_wish *w, const struct json *config,
 	return n && (rewrite || cwd) ? set_program(argv, n, cwd, env, a, form, err) : 0;
 }
 
-static int second_env(const struct guest_wish *w, const struct json *config, struct arena *a,
-	struct ctr_map_str *ret, struct err *err)
+/* The server writes an image's variables as they are, but takes them only as its rules say. */
+static int check_image_env(
+	const struct guest_wish *w, const struct ctr_map_str *image, struct err *err)
+{
+	for (size_t i = 0; i < image->n; i++) {
+		const struct ctr_pair *v = &image->items[i];
+		const char *problem = pve_env_problem(v->key, v->value);
+
+		if (problem && !ctr_map_get(&w->env, v->key))
+			return err_set(err, ERR_UNSUPPORTED, v->key,
+				"this variable of the image's own can't be sent back to the server "
+				"beside others: %s",
+				problem);
+	}
+	return 0;
+}
+
+static int image_env(
+	const struct json *config, struct arena *a, struct ctr_map_str *ret, struct err *err)
 {
 	const char *text = text_of(config, "env");
 
 	*ret = (struct ctr_map_str){ 0 };
-	if (text && pve_env_parse(text, strlen(text), a, ret, err) < 0)
-		return -1;
-	for (size_t i = 0; i < w->env.n; i++)
-		if (pve_map_set(ret, w->env.items[i].key, w->env.items[i].value, a, err) < 0)
-			return -1;
+	return text ? pve_env_parse(text, strlen(text), a, ret, err) : 0;
+}
+
+static int second_env(const struct guest_wish *w, const struct ctr_map_str *image, struct arena *a,
+	struct ctr_map_str *ret, struct err *err)
+{
+	const struct ctr_map_str *const both[] = { image, &w->env };
+
+	*ret = (struct ctr_map_str){ 0 };
+	for (size_t k = 0; k < ARRAY_SIZE(both); k++)
+		for (size_t i = 0; i < both[k]->n; i++)
+			if (pve_map_set(ret, both[k]->items[i].key, both[k]->items[i].value, a,
+				    err) < 0)
+				return -1;
 	return 0;
 }
 
@@ -676,18 +727,27 @@ static bool is_there(const struct pve_form *form, const struct json *config, con
 	return true;
 }
 
-int params_second(const struct guest_wish *w, const struct json *config, struct arena *a,
-	struct pve_form *form, struct err *err)
+int params_second(struct guest_wish *w, const struct settings_proxmox *cfg,
+	const struct json *config, struct arena *a, struct pve_form *form, struct err *err)
 {
 	struct pve_form all = PVE_FORM_INIT(a);
 	static const char *const names[] = { "entrypoint", "env" };
 	const char *digest = text_of(config, "digest");
-	struct ctr_map_str env;
+	const struct ctr_pair *before;
+	struct ctr_map_str image, env;
 
 	*form = (struct pve_form)PVE_FORM_INIT(a);
-	if (no_args_only(w, err) < 0 || second_env(w, config, a, &env, err) < 0 ||
-		second_program(w, config, &env, a, &all, err) < 0 ||
-		set_env(&env, a, &all, err) < 0 || pve_form_ok(&all, err) < 0)
+	if (no_args_only(w, err) < 0 || check_root(w, cfg, config, err) < 0 ||
+		image_env(config, a, &image, err) < 0 || second_env(w, &image, a, &env, err) < 0)
+		return -1;
+	before = env.items;
+	if (second_program(w, config, &env, a, &all, err) < 0)
+		return -1;
+	/* The image's alone stay as they are, whatever they are. */
+	if ((w->env.n || env.items != before) &&
+		(check_image_env(w, &image, err) < 0 || set_env(&env, a, &all, err) < 0))
+		return -1;
+	if (pve_form_ok(&all, err) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		const struct pve_param *p = pve_form_get(&all, names[i]);

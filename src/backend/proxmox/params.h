@@ -27,9 +27,10 @@ int params_build(const struct guest_wish *, const struct pve_target *,
 
 /* PUT config, after an OCI archive was unpacked: entrypoint and env as the image left them (config:
  * what GET says; NULL in explain), with the wish's over them, and the config's digest. Empty form:
- * nothing to change. */
-int params_second(const struct guest_wish *, const struct json *config, struct arena *,
-	struct pve_form *ret, struct err *) _must_check_;
+ * nothing to change. What only the image's own configuration shows is judged here: the waiver of a
+ * user other than root is noted in the wish. */
+int params_second(struct guest_wish *, const struct settings_proxmox *, const struct json *config,
+	struct arena *, struct pve_form *ret, struct err *) _must_check_;
 
 /* PUT config of an update: memory, swap, cpulimit, cpuunits; what else is set is ERR_UNSUPPORTED.
  */

@@ -72,17 +72,34 @@ static void check_privileged(struct wish_cri *c)
 			"a privileged guest has no user namespace");
 }
 
-/* 0, root and absence are what a template's init has, and no less than an image's user. */
+static bool is_root(const char *name)
+{
+	return str_eq(name, "root") || str_eq(name, "0");
+}
+
+/* 0 and root are what a template's init has; an image's program may have another user. */
+static void check_root(struct wish_cri *c)
+{
+	const struct cri_linux_container_security_context *s = c->sec;
+	const char *named = s->run_as_username;
+
+	if (s->run_as_user ? s->run_as_user->value == 0 : named && is_root(named))
+		c->wish->root_user = s->run_as_user ? SEC "run_as_user" : SEC "run_as_username";
+	c->wish->root_group = c->wish->root_user;
+	if (s->run_as_group)
+		c->wish->root_group = s->run_as_group->value == 0 ? SEC "run_as_group" : NULL;
+}
+
 static void check_user(struct wish_cri *c)
 {
 	const struct cri_linux_container_security_context *s = c->sec;
 
+	check_root(c);
 	if (s->run_as_user && s->run_as_user->value != 0)
 		wish_cri_judge(c, SEC "run_as_user", NULL, NULL);
 	if (s->run_as_group && s->run_as_group->value != 0)
 		wish_cri_judge(c, SEC "run_as_group", NULL, NULL);
-	if (s->run_as_username && *s->run_as_username && !str_eq(s->run_as_username, "root") &&
-		!str_eq(s->run_as_username, "0"))
+	if (s->run_as_username && *s->run_as_username && !is_root(s->run_as_username))
 		wish_cri_judge(c, SEC "run_as_username", NULL, NULL);
 	if (s->n_supplemental_groups)
 		wish_cri_judge(c, SEC "supplemental_groups", NULL, NULL);

@@ -159,13 +159,16 @@ static const struct wish_cri_row rows[] = {
 	{ SEC "selinux_options.**", WISH_WAIVED, WAIVE_PROFILES,
 		"a guest is confined by AppArmor, not by SELinux" },
 	{ SEC "run_as_user", WISH_WAIVED, WAIVE_USER,
-		"a guest's program runs as its image says, a template's init as root; 0 is met" },
+		"a guest's program runs as its image says, a template's init as root; 0 is met, but "
+		"for an OCI archive whose image names another" },
 	{ SEC "run_as_user.**", WISH_WAIVED, WAIVE_USER, "the same" },
 	{ SEC "run_as_group", WISH_WAIVED, WAIVE_USER,
-		"a guest's program runs as its image says, a template's init as root; 0 is met" },
+		"a guest's program runs as its image says, a template's init as root; 0 is met, but "
+		"for an OCI archive whose image names another" },
 	{ SEC "run_as_group.**", WISH_WAIVED, WAIVE_USER, "the same" },
 	{ SEC "run_as_username", WISH_WAIVED, WAIVE_USER,
-		"a guest's program runs as its image says, a template's init as root; root is met" },
+		"a guest's program runs as its image says, a template's init as root; root is met "
+		"as 0 is" },
 	{ SEC "supplemental_groups", WISH_WAIVED, WAIVE_USER,
 		"a guest's program has the groups that its image says" },
 	{ SEC "supplemental_groups_policy", WISH_WAIVED, WAIVE_USER,

@@ -234,6 +234,9 @@ int wish_oci_security(struct wish_oci *o, struct err *err)
 	const struct oci_linux *l = o->spec->linux_;
 
 	if (p) {
+		/* Absence is 0, too. */
+		o->wish->root_user = p->user.uid ? NULL : "process.user.uid";
+		o->wish->root_group = p->user.gid ? NULL : "process.user.gid";
 		check_capabilities(o);
 		if (p->apparmor_profile && *p->apparmor_profile &&
 			!is_usual_profile(p->apparmor_profile))

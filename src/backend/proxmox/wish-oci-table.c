@@ -404,7 +404,10 @@ static const struct wish_oci_row rows[] = {
 		"a guest's console can't be had as a terminal here; waived, the terminal stays "
 		"silent",
 		terminal },
-	{ "process.user", WISH_MET, 0, "root: so a guest begins", NULL },
+	{ "process.user", WISH_MET, 0,
+		"root: so a guest begins, unless it is made from an OCI archive whose image names "
+		"another user: that needs the waiver user",
+		NULL },
 	{ "process.user.additionalGids.**", WISH_WAIVED, WAIVE_USER,
 		"a guest's program runs as its image says", groups },
 	{ "process.user.gid", WISH_WAIVED, WAIVE_USER, "a guest's program runs as its image says",

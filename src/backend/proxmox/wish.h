@@ -62,6 +62,9 @@ struct guest_wish {
 	bool args_only;
 	struct ctr_map_str env; /* in order, last one wins; goes over the image's */
 	const char *cwd;
+	/* What asks for uid 0 and for gid 0; NULL: nothing does. Whether an archive's image has
+	 * another user is known once the guest is there. */
+	const char *root_user, *root_group;
 	struct wish_mount *mounts;
 	size_t n_mounts;
 	struct wish_device *devices;

@@ -44,7 +44,7 @@ static int run(const struct cri_create_container_request *request, struct settin
 	if (r < 0 || params_build(&wish, t, cfg, arena, &form, err) < 0)
 		return -1;
 	*ret_n = form.n;
-	if (params_second(&wish, NULL, arena, &form, err) < 0)
+	if (params_second(&wish, cfg, NULL, arena, &form, err) < 0)
 		return -1;
 	*ret_n += form.n;
 	return pve_form_encode(&form) ? 0 : err_nomem(err);

@@ -46,7 +46,7 @@ static struct pve_target on(const char *volid)
 		.ticket = true };
 }
 
-static struct pve_form build_on(const struct guest_wish *w, const struct pve_target *t)
+static struct pve_form build_on(struct guest_wish *w, const struct pve_target *t)
 {
 	struct pve_form form;
 
@@ -55,7 +55,7 @@ static struct pve_form build_on(const struct guest_wish *w, const struct pve_tar
 	return form;
 }
 
-static struct pve_form build(const struct guest_wish *w)
+static struct pve_form build(struct guest_wish *w)
 {
 	const struct pve_target t = on(DEBIAN);
 
@@ -69,7 +69,7 @@ static const char *value(const struct pve_form *form, const char *name)
 	return p ? p->value : "-";
 }
 
-static void refused_on(const struct guest_wish *w, const struct pve_target *t, const char *want)
+static void refused_on(struct guest_wish *w, const struct pve_target *t, const char *want)
 {
 	struct pve_form form;
 	char line[1024];
@@ -120,7 +120,7 @@ static const char image_config[] =
 	"\"digest\":\"d1\",\"lxc\":[[\"lxc.init.cwd\",\"/srv\"]]}";
 
 static void add_target(
-	struct str *out, const char *title, const struct guest_wish *w, const struct pve_target *t)
+	struct str *out, const char *title, struct guest_wish *w, const struct pve_target *t)
 {
 	struct pve_form form;
 
@@ -132,8 +132,8 @@ static void add_target(
 	add_form(out, title, &form);
 	if (!t->template.oci)
 		return;
-	cr_assert_eq(
-		params_second(w, json_of(image_config), arena, &form, &err), 0, "%s", err.text);
+	cr_assert_eq(params_second(w, &cfg, json_of(image_config), arena, &form, &err), 0, "%s",
+		err.text);
 	add_form(out, "second step:", &form);
 }
 
@@ -186,7 +186,7 @@ Test(params, whole_requests_become_what_the_golden_files_say)
 
 Test(params, nothing_is_left_to_the_servers_defaults)
 {
-	const struct guest_wish w = plain();
+	struct guest_wish w = plain();
 	struct pve_form f = build(&w);
 
 	cr_expect_str_eq(value(&f, "vmid"), "200007");
@@ -342,7 +342,7 @@ Test(params, a_gateway_goes_with_an_address)
 Test(params, tags_can_be_left_out)
 {
 	struct pve_target t = on(DEBIAN);
-	const struct guest_wish w = plain();
+	struct guest_wish w = plain();
 
 	t.no_tags = true;
 	struct pve_form f = build_on(&w, &t);
@@ -533,12 +533,12 @@ Test(params, an_oci_archive_gets_neither_command_nor_environment_at_first)
 		"of it the arguments would replace can't be known");
 }
 
-static struct pve_form second(const struct guest_wish *w, const char *config)
+static struct pve_form second(struct guest_wish *w, const char *config)
 {
 	struct pve_form f;
 
-	cr_assert_eq(params_second(w, config ? json_of(config) : NULL, arena, &f, &err), 0, "%s",
-		err.text);
+	cr_assert_eq(params_second(w, &cfg, config ? json_of(config) : NULL, arena, &f, &err), 0,
+		"%s", err.text);
 	return f;
 }
 
@@ -567,8 +567,8 @@ static const char *after(const struct pve_form *f, const char *entrypoint, const
 	return arena_strdup(arena, s.p);
 }
 
-static void again_changes_nothing(const struct guest_wish *w, const struct pve_form *f,
-	const char *entrypoint, const char *env)
+static void again_changes_nothing(
+	struct guest_wish *w, const struct pve_form *f, const char *entrypoint, const char *env)
 {
 	struct pve_form g = second(w, after(f, entrypoint, env));
 
@@ -633,8 +633,81 @@ Test(params, a_working_directory_counts_where_the_image_has_another)
 	cr_expect_str_eq(value(&f, "env") + 4,
 		"CTRCTL_CMD=unset CTRCTL_CMD; cd '/other' && exec '/bin/x' 'a b'");
 	again_changes_nothing(&w, &f, "", "");
-	cr_assert_eq(params_second(&w, json_of("{\"env\":\"A=1\"}"), arena, &f, &err), -1);
+	cr_assert_eq(params_second(&w, &cfg, json_of("{\"env\":\"A=1\"}"), arena, &f, &err), -1);
 	cr_expect_eq(err.code, ERR_UNSUPPORTED);
+}
+
+static void second_fails(struct guest_wish *w, const char *config, const char *want)
+{
+	struct pve_form f;
+	char line[1024];
+
+	err = (struct err)ERR_INIT;
+	cr_assert_eq(params_second(w, &cfg, json_of(config), arena, &f, &err), -1, "%s", config);
+	err_line(&err, line, sizeof(line));
+	cr_assert_str_eq(line, want);
+}
+
+Test(params, root_is_had_where_the_image_has_no_other_user)
+{
+	static const char postgres[] = "{\"entrypoint\":\"/bin/x\",\"lxc\":[[\"lxc.init.uid\","
+				       "\"999\"],[\"lxc.init.gid\",\"998\"]]}",
+			  group[] = "{\"lxc\":[[\"lxc.init.uid\",\"0\"],[\"lxc.init.gid\",\"5\"]]}",
+			  root[] = "{\"lxc\":[[\"lxc.init.uid\",\"0\"],[\"lxc.init.gid\",\"0\"]]}";
+	struct guest_wish w = plain();
+
+	second(&w, postgres); /* nobody asked */
+	w.root_user = "run_as_user";
+	second_fails(&w, postgres,
+		"run_as_user: root is asked for, but the image's program runs as user 999");
+	cr_expect_str_eq(err.hint, "\"user\" in proxmox.waive would let it go");
+	second(&w, group);
+	w.root_group = "run_as_group";
+	second_fails(&w, group,
+		"run_as_group: root is asked for, but the image's program runs as group 5");
+	second(&w, root);
+	second(&w, "{}");
+	second(&w, NULL);
+	cr_expect_not(w.waived[WAIVE_USER]);
+	cfg.waive[WAIVE_USER] = true;
+	second(&w, root);
+	cr_expect_not(w.waived[WAIVE_USER]);
+	second(&w, group);
+	cr_expect(w.waived[WAIVE_USER]);
+}
+
+Test(params, what_an_image_names_oddly_stays_where_nothing_is_added)
+{
+	static const char dotted[] =
+		"{\"entrypoint\":\"/bin/x\",\"env\":\"PATH=/bin\\u0001A.B=1\"}",
+			  lines[] = "{\"entrypoint\":\"/bin/x\",\"env\":\"A=x\\ny\"}",
+			  quoted[] = "{\"entrypoint\":\"'/bin/a b'\",\"env\":\"A.B=1\"}";
+	static const char *const odd[] = { dotted, lines };
+	const char *argv[] = { "/bin/y" };
+	struct ctr_pair env[] = { { "C", "2" }, { "A", "1" } };
+	struct guest_wish w = plain();
+	struct pve_form f;
+
+	for (size_t i = 0; i < ARRAY_SIZE(odd); i++) {
+		f = second(&w, odd[i]);
+		cr_expect_eq(f.n, 0);
+	}
+	w.argv = argv;
+	w.n_argv = 1;
+	f = second(&w, dotted);
+	cr_expect_str_eq(value(&f, "entrypoint"), "/bin/y");
+	cr_expect_str_eq(value(&f, "env"), "-");
+	w.env = (struct ctr_map_str){ env, 1 };
+	second_fails(&w, dotted,
+		"A.B: this variable of the image's own can't be sent back to the server beside "
+		"others: the server takes letters, digits and \"_\" in a variable's name");
+	w.env.n = 2; /* replaced by the request's */
+	f = second(&w, lines);
+	cr_expect_str_eq(value(&f, "env"), "A=1");
+	w = plain();
+	second_fails(&w, quoted,
+		"A.B: this variable of the image's own can't be sent back to the server beside "
+		"others: the server takes letters, digits and \"_\" in a variable's name");
 }
 
 /* ---- updates ---- */

@@ -218,6 +218,36 @@ Test(wish_cri, a_guest_that_is_stricter_than_asked_is_met)
 	}
 }
 
+Test(wish_cri, root_is_remembered_where_it_is_asked_for)
+{
+#define ROOT_SEC "config.linux.security_context.run_as_"
+	static const struct {
+		const char *security, *user, *group;
+	} rows[] = {
+		{ NULL, NULL, NULL },
+		{ ",\"run_as_username\":\"\"", NULL, NULL },
+		{ ",\"run_as_user\":{\"value\":0}", ROOT_SEC "user", ROOT_SEC "user" },
+		{ ",\"run_as_user\":{}", ROOT_SEC "user", ROOT_SEC "user" },
+		{ ",\"run_as_username\":\"root\"", ROOT_SEC "username", ROOT_SEC "username" },
+		{ ",\"run_as_user\":{\"value\":0},\"run_as_group\":{\"value\":0}", ROOT_SEC "user",
+			ROOT_SEC "group" },
+		{ ",\"run_as_user\":{\"value\":0},\"run_as_group\":{\"value\":7}", ROOT_SEC "user",
+			NULL },
+		{ ",\"run_as_user\":{\"value\":7}", NULL, NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_reading_ r = { .cfg.waive = { [WAIVE_USER] = true } };
+		accepted(&r, read_parts(&r, &(struct parts){ .security = rows[i].security }));
+		cr_expect(str_eq(r.wish.root_user, rows[i].user) ||
+				  (!r.wish.root_user && !rows[i].user),
+			"%zu", i);
+		cr_expect(str_eq(r.wish.root_group, rows[i].group) ||
+				  (!r.wish.root_group && !rows[i].group),
+			"%zu", i);
+	}
+}
+
 /* ---- what is waived or refused, field by field ---- */
 
 static void waivable(const struct parts *p, enum settings_waiver waiver, const char *field)

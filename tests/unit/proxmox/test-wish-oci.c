@@ -650,6 +650,19 @@ Test(wish_oci, only_paths_that_every_container_has_masked_are_met)
 	cr_expect_str_eq(r.faults.items[1].field, "linux.readonlyPaths[1]");
 }
 
+Test(wish_oci, a_bundle_asks_for_root_unless_it_says_otherwise)
+{
+	_reading_ r = { 0 }, u = { .cfg.waive = { [WAIVE_USER] = true } };
+
+	accepted(&r, read_parts(&r, &(struct parts){ 0 }));
+	cr_assert_str_eq(r.wish.root_user, "process.user.uid");
+	cr_assert_str_eq(r.wish.root_group, "process.user.gid");
+	accepted(&u,
+		read_parts(&u, &(struct parts){ .process = ",\"user\":{\"uid\":7,\"gid\":8}" }));
+	cr_assert_null(u.wish.root_user);
+	cr_assert_null(u.wish.root_group);
+}
+
 Test(wish_oci, an_option_must_be_allowed)
 {
 	const char *keys[] = { "storage" };
