@@ -254,7 +254,7 @@ static void try_undo(const char *text, struct arena *arena)
 	struct err err = ERR_INIT;
 
 	set_up(&b, text, arena);
-	judge(proxmox_undo_create(&b.context.pve, -1, &b.guest, &err), &err);
+	judge(proxmox_undo_create(&b.context.pve, -1, &b.guest, true, &err), &err);
 }
 
 /* What an import left in the configuration, and what is wished for over it. */

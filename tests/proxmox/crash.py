@@ -53,7 +53,9 @@ def records(b):
 
 
 def remove_all(box, where):
-    """As a user would: list, and delete what it names. A folder that has no record yet is named by a warning."""
+    """As a user would: list, and delete what it names. A folder that has no record yet is named by a warning. The killed one and its
+    helper have ended; what they have sent comes soon, or never."""
+    box.let_time_pass(38)
     r = box.call('list', '--format', 'json').ok()
     listed = {one['id']: one for one in json.loads(r.out)}
     for id in records(box):
@@ -162,6 +164,7 @@ def a_killed_create_can_be_done_again(box):
             box.server.fault('.', do, nth=nth, pidfile=os.path.join(box.folder, 'pid'))
             killed_by_the_server(box, argv)
             box.server.clear_faults()
+            box.let_time_pass()
             again = subprocess.run([CTRCTL, *argv[1:]], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
             same(0, again.returncode, 'create again after %s at request %d: %s' % (do, nth, again.stderr))
             same(1, len(box.server.guests()), 'guests')

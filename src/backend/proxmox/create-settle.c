@@ -8,6 +8,7 @@
  */
 #include "backend/proxmox/create.h"
 #include "base/log.h"
+#include "base/proc.h"
 
 #include <time.h>
 
@@ -17,9 +18,10 @@ enum {
 	IDLE_LOOKS = 6, /* locked, and no task to be seen: it is begun, or ending */
 	CANCEL_MS = 60000,
 	REMOVE_TRIES = 60, /* pauses, for a backup or the like to end */
-	/* So long after it was sent may a POST still bring a guest: the server waits 5 s for the
-	 * VMID's lock before it gives up. */
-	LATE_S = 7,
+	/* So long after it was sent may a POST still bring a guest: the server's proxy waits 30 s
+	 * for a node, and that 5 s for the VMID's lock. */
+	LATE_S = 40,
+	LATE_PAUSE_MS = 1000,
 };
 
 static int stale(const struct guest *g, struct err *err)
@@ -267,39 +269,59 @@ static int remove_it(
 	return err_in(err, "remove %s:", guest_name(g->vmid, node, name));
 }
 
-/* Until when, by pve_now_ms(), what was sent may still begin. */
-static uint64_t late_until(struct pve *pve, const struct guest *g)
+/* Until when, by our clock, what was sent may still begin; 0: it can't. After one that was answered
+ * only another one of the same VMID can. */
+static uint64_t late_until(const struct guest *g)
 {
-	const uint64_t now = (uint64_t)time(NULL), sent = g->posted + GUEST_CLOCK_MARGIN_S;
-	const uint64_t ago = now > sent ? now - sent : 0;
-
-	if (g->phase != GUEST_INTENT || ago >= LATE_S)
-		return 0;
-	return pve_now_ms(pve) + (LATE_S - ago) * 1000;
+	return g->sent && (g->phase == GUEST_INTENT || g->posts > 1) ? g->sent + LATE_S : 0;
 }
 
-int proxmox_undo_create(struct pve *pve, int dir_fd, struct guest *g, struct err *err)
+static int may_come(const struct guest *g, uint64_t until, struct err *err)
+{
+	char name[GUEST_NAME_MAX], when[PROC_TIME_MAX];
+
+	err_set(err, ERR_UNAVAILABLE, guest_name(g->vmid, g->node, name),
+		"it was asked for, no answer came, and until %s it may still be made",
+		proc_time(until, 0, when));
+	return err_hint(err, "delete the container then, or now: that waits for it");
+}
+
+int proxmox_undo_create(struct pve *pve, int dir_fd, struct guest *g, bool wait, struct err *err)
 {
 	_arena_ struct arena *a = arena_new();
-	const uint64_t late = late_until(pve, g);
-	enum settled what;
-	const char *node;
+	const uint64_t until = late_until(g), now = (uint64_t)time(NULL);
+	/* A clock that was put back doesn't make it longer. */
+	const uint64_t left_s = until > now ? MIN(until - now, (uint64_t)LATE_S) : 0;
+	const uint64_t end = pve_now_ms(pve) + left_s * 1000;
 	unsigned tries = REMOVE_TRIES;
+	bool came = false, said = false;
 
 	if (!a)
 		return err_nomem(err);
 	if (g->upid && end_task(pve, g, err) < 0)
 		return -1;
 	for (;;) {
+		enum settled what;
+		const char *node;
+
 		if (guest_settle(pve, g, a, &what, &node, err) < 0)
 			return -1;
 		if (what == SETTLED_OURS) {
 			if (remove_it(pve, g, node, &tries, err) < 0)
 				return -1;
+			came = true;
 			continue;
 		}
-		if (what == SETTLED_THEIRS || pve_now_ms(pve) >= late)
+		if (what == SETTLED_THEIRS || pve_now_ms(pve) >= end || (came && g->posts == 1))
 			return 0;
-		pve_pause(pve, PAUSE_MS);
+		if (!wait)
+			return may_come(g, until, err);
+		if (!said) {
+			struct err why;
+			may_come(g, until, &why);
+			log_warn("%s: %s; waiting", why.object, why.text);
+			said = true;
+		}
+		pve_pause(pve, LATE_PAUSE_MS);
 	}
 }

@@ -131,6 +131,8 @@ static int intend(struct making *m, unsigned vmid, struct err *err)
 		.volid = m->target.template.volid,
 		.oci = m->target.template.oci,
 		.posted = (uint64_t)time(NULL) - GUEST_CLOCK_MARGIN_S,
+		.sent = (uint64_t)time(NULL),
+		.posts = 1,
 		.log_file = m->wish.log_file,
 		.created = rec->created };
 	if (journal(m, GUEST_INTENT, err) < 0)
@@ -229,6 +231,37 @@ static bool is_unclear(struct making *m, const struct pve_fault *fault)
 	       o.by != GUEST_ABSENT;
 }
 
+/* It is sent once more. `lost`: what was sent before may still be on its way. */
+static int note_post(struct making *m, bool lost, struct err *err)
+{
+	m->guest.sent = (uint64_t)time(NULL);
+	m->guest.posts += lost;
+	return journal(m, GUEST_INTENT, err);
+}
+
+/* Answers were lost, and that's the end: the record stays, for what was sent may come late. The
+ * time counts from now, when the last connection has ended. */
+static int give_up(struct making *m)
+{
+	struct err ignored = ERR_INIT;
+
+	m->in->context->gave_up = true;
+	if (m->guest.phase == GUEST_INTENT && note_post(m, false, &ignored) < 0)
+		log_debug("guest %u: %s", m->guest.vmid, ignored.text);
+	return -1;
+}
+
+/* It was answered, so nothing is on its way; but something may be there. */
+static int leave_to_undo(struct making *m)
+{
+	struct err ignored = ERR_INIT;
+
+	m->guest.sent = 0;
+	if (journal(m, GUEST_INTENT, &ignored) < 0)
+		log_debug("guest %u: %s", m->guest.vmid, ignored.text);
+	return -1;
+}
+
 /* One VMID, to its end. */
 static int try_vmid(struct making *m, enum outcome *ret, struct err *err)
 {
@@ -241,8 +274,12 @@ static int try_vmid(struct making *m, enum outcome *ret, struct err *err)
 		char name[GUEST_NAME_MAX];
 		bool taken;
 
-		if (post(m, &upid, &fault, &why) == 0)
-			return wait_for_it(m, &upid, ret, err);
+		if ((i > 0 || m->target.no_tags) && note_post(m, lost, err) < 0)
+			return -1;
+		if (post(m, &upid, &fault, &why) == 0) {
+			const int r = wait_for_it(m, &upid, ret, err);
+			return r < 0 && lost ? give_up(m) : r;
+		}
 		*err = why;
 		err_in(err, "%s:", guest_name(m->guest.vmid, m->guest.node, name));
 		taken = fault.reason == PVE_ID_TAKEN || fault.reason == PVE_ID_BUSY;
@@ -260,18 +297,20 @@ static int try_vmid(struct making *m, enum outcome *ret, struct err *err)
 			(taken && fault.repeated);
 		*ret = NEXT_VMID;
 		if (!lost)
-			return taken ? 0 : is_unclear(m, &fault) ? -1 : refused(m);
+			return taken ? 0 : is_unclear(m, &fault) ? leave_to_undo(m) : refused(m);
 		if (!taken && fault.reason != PVE_AMBIGUOUS && fault.reason != PVE_GARBLED)
-			return -1;
+			return give_up(m);
 		if (reconcile(m, &why, ret, err) < 0)
-			return -1;
+			return give_up(m);
 		if (*ret == POST_AGAIN && fault.reason == PVE_ID_TAKEN)
 			*ret = NEXT_VMID; /* by a virtual machine, or on another node */
 		if (*ret != POST_AGAIN)
 			return 0;
 	}
-	return err_hint(err, "each answer was lost, and no guest is there: is the node (or what is "
-			     "between) overloaded?");
+	err_hint(err,
+		"each answer was lost, and no guest is there: is the node (or what is between) "
+		"overloaded?");
+	return give_up(m);
 }
 
 static int make(struct making *m, struct err *err)

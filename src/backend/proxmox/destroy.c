@@ -241,7 +241,7 @@ int proxmox_destroy(const struct ctr_record *rec, int dir_fd, struct err *err)
 
 	r = open_to_remove(rec, dir_fd, a, &s, err);
 	if (r == 1 && s.guest.phase < GUEST_MADE)
-		r = proxmox_undo_create(s.pve, dir_fd, &s.guest, err);
+		r = proxmox_undo_create(s.pve, dir_fd, &s.guest, !rec->context->gave_up, err);
 	else if (r == 1)
 		r = remove_guest(&s, err);
 	return r < 0 ? -1 : end_proxy(rec, err);

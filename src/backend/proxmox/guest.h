@@ -32,6 +32,8 @@ struct guest {
 	const char *volid; /* the template */
 	bool oci;
 	uint64_t posted; /* our clock, less a margin: for the task list */
+	uint64_t sent;   /* the last POST, by our clock; 0: none that could still arrive */
+	uint32_t posts;  /* so many were sent for this VMID */
 	int stopped_by;  /* enum guest_stop: by us */
 	bool proxy;      /* a process stands for it: record.pid */
 	const char *log_file;

@@ -11,6 +11,7 @@ struct ctr_context {
 	const struct settings_proxmox *cfg; /* NULL: there is no such section */
 	struct pve pve;
 	struct arena *arena; /* of what lives as long as the context */
+	bool gave_up; /* a create has, over lost answers: what may come late is left to delete */
 };
 
 /* The context's session, or ERR_UNSUPPORTED: nothing is configured. */
@@ -61,8 +62,10 @@ unsigned pve_vmid_choose(
 int proxmox_create(const struct ctr_input *, struct ctr_record *, const struct ctr_save *,
 	struct err *) _must_check_;
 /* Ends what a create that died has begun, by undoing it: afterwards there is no guest of ours under
- * the journal's VMID. Safe on half-made ones, and twice. */
-int proxmox_undo_create(struct pve *, int dir_fd, struct guest *, struct err *) _must_check_;
+ * the journal's VMID, and none comes. Safe on half-made ones, and twice. `wait`: for what may still
+ * come; else that is ERR_UNAVAILABLE. */
+int proxmox_undo_create(
+	struct pve *, int dir_fd, struct guest *, bool wait, struct err *) _must_check_;
 
 /* ---- explain.c, check.c ---- */
 int proxmox_explain(const struct ctr_input *, char **ret_text, struct err *) _must_check_;

@@ -21,7 +21,8 @@
 	{                                                                     \
 		"/log?", 0, 0, 200, "{\"data\":[{\"n\":1,\"t\":\"a line\"}]}" \
 	}
-#define GONE 0, 0, 500, "Configuration file 'nodes/pve1/lxc/200005.conf' does not exist"
+#define GONE       0, 0, 500, "Configuration file 'nodes/pve1/lxc/200005.conf' does not exist"
+#define GONE_LATER 500, "Configuration file 'nodes/pve1/lxc/200005.conf' does not exist"
 #define NOWHERE                                                      \
 	{                                                            \
 		"GET /cluster/resources", 0, 0, 200, "{\"data\":[]}" \
@@ -81,7 +82,7 @@ static int settle(struct rule *rules)
 static int undo(struct rule *rules)
 {
 	f.rules = rules;
-	return proxmox_undo_create(&f.pve, -1, &guest, &f.err);
+	return proxmox_undo_create(&f.pve, -1, &guest, true, &f.err);
 }
 
 /* ---- settling ---- */
@@ -268,10 +269,58 @@ Test(undo, waits_for_a_request_that_comes_late)
 		STATUS_OF("", 0, 0, 200, STOPPED("OK")), { 0 }
 	};
 
-	guest.posted = (uint64_t)time(NULL) - GUEST_CLOCK_MARGIN_S;
+	guest.sent = (uint64_t)time(NULL);
+	guest.posts = 1;
 	cr_assert_eq(undo(rules), 0, "%s", fake_said(&f));
 	cr_assert_eq(fake_count(&f, "DELETE"), 1);
-	cr_assert_gt(f.paused_ms, 2000);
+	cr_assert_geq(f.paused_ms, 2000);
+	cr_assert_lt(f.paused_ms, 30000); /* it has come, and was the only one */
+}
+
+/* The server's proxy waits 30 s for a node. */
+Test(undo, waits_longer_than_the_server_does)
+{
+	struct rule rules[] = { { CONFIG_PATH, GONE }, { TASKS_PATH, 0, 0, 200, NO_TASKS }, NOWHERE,
+		{ 0 } };
+
+	guest.sent = (uint64_t)time(NULL);
+	guest.posts = 1;
+	cr_assert_eq(undo(rules), 0, "%s", fake_said(&f));
+	cr_assert_gt(f.paused_ms, 30000);
+	cr_assert_eq(fake_count(&f, "DELETE"), 0);
+}
+
+Test(undo, of_what_was_sent_more_than_once_waits_for_the_others)
+{
+	struct rule rules[] = { { CONFIG_PATH, 0, 1, 200, MADE }, { CONFIG_PATH, 1, 9, GONE_LATER },
+		{ CONFIG_PATH, 10, 1, 200, MADE }, { CONFIG_PATH, GONE },
+		{ TASKS_PATH, 0, 0, 200, NO_TASKS }, NOWHERE,
+		{ "DELETE /nodes/pve1/lxc/200005?", 0, 0, 200, "{\"data\":\"" DELETED "\"}" },
+		STATUS_OF("", 0, 0, 200, STOPPED("OK")), { 0 } };
+
+	guest.sent = (uint64_t)time(NULL);
+	guest.posts = 2;
+	cr_assert_eq(undo(rules), 0, "%s", fake_said(&f));
+	cr_assert_eq(fake_count(&f, "DELETE"), 2);
+}
+
+/* A create that has failed over lost answers says so at once, and leaves its record. */
+Test(undo, without_waiting_says_until_when_one_may_come)
+{
+	struct rule rules[] = { { CONFIG_PATH, GONE }, { TASKS_PATH, 0, 0, 200, NO_TASKS }, NOWHERE,
+		{ 0 } };
+
+	f.rules = rules;
+	guest.sent = (uint64_t)time(NULL);
+	guest.posts = 3;
+	cr_assert_eq(proxmox_undo_create(&f.pve, -1, &guest, false, &f.err), -1);
+	cr_assert_eq(f.err.code, ERR_UNAVAILABLE);
+	cr_assert(strstr(fake_said(&f), "guest 200005 on pve1: it was asked for"), "%s",
+		fake_said(&f));
+	guest.sent -= 60;
+	cr_assert_eq(
+		proxmox_undo_create(&f.pve, -1, &guest, false, &f.err), 0, "%s", fake_said(&f));
+	cr_assert_eq(f.paused_ms, 0);
 }
 
 Test(undo, removes_what_is_ours_with_its_jobs_and_no_foreign_disks)
