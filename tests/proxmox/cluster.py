@@ -61,6 +61,20 @@ def a_node_that_reboots_over_a_create_leaves_what_only_its_admin_can_mend(box):
     same([], box.server.guests())
 
 
+def a_guest_that_was_recovered_from_a_dead_node_is_found(box):
+    """High availability has taken it elsewhere; its node doesn't answer any more."""
+    box.configure(nodes=['pve2'])
+    id = box.create_guest()
+    box.call('start', id).ok()
+    box.server.migrate(box.vmid(id), 'pve1')
+    box.server.set(nodes={'pve2': 'offline'})
+    same('running', box.status(id))
+    box.call('kill', id, 'KILL').ok()
+    same('stopped', box.status(id))
+    box.call('delete', id).ok()
+    same([], box.server.guests())
+
+
 def a_node_that_reboots_ends_its_guests(box):
     id = box.create_guest()
     box.call('start', id).ok()

@@ -152,53 +152,92 @@ static int is_free(struct pve *pve, unsigned vmid, struct arena *a, struct err *
 	return fault.status == 400 || fault.reason == PVE_ID_TAKEN ? 0 : -1;
 }
 
-/* 1, 0 it isn't on this node, -1; *ret_hidden: it is there, but isn't shown to us. */
-static int ask(struct pve *pve, unsigned vmid, const char *path, struct arena *a,
-	const struct json **ret, bool *ret_hidden, struct err *err)
-{
-	struct pve_fault fault = { 0 };
-	struct err why = ERR_INIT, ignored = ERR_INIT;
+struct asked {
+	bool once;               /* no second try: it is asked for anew, or elsewhere */
+	const struct json *data; /* an object */
+	struct pve_fault fault;
+	bool hidden; /* it is there, but isn't shown to us */
+};
 
-	*ret_hidden = false;
+/* 1, 0 it isn't on this node, -1. */
+static int ask(struct pve *pve, unsigned vmid, const char *path, struct arena *a, struct asked *q,
+	struct err *err)
+{
+	struct err why = ERR_INIT, ignored = ERR_INIT;
+	int r;
+
+	q->hidden = false;
+	q->fault = (struct pve_fault){ 0 };
 	if (!path)
 		return err_nomem(err);
-	if (pve_get(pve, a, path, NULL, ret, &fault, &why) == 0) {
-		if ((*ret)->type == JSON_OBJECT)
+	r = q->once ? pve_get_once(pve, a, path, NULL, &q->data, &q->fault, &why)
+		    : pve_get(pve, a, path, NULL, &q->data, &q->fault, &why);
+	if (r == 0) {
+		if (q->data->type == JSON_OBJECT)
 			return 1;
 		return err_set(err, ERR_UNAVAILABLE, path, "the answer is no object");
 	}
-	if (fault.reason == PVE_GONE)
+	if (q->fault.reason == PVE_GONE)
 		return 0;
-	if (fault.reason == PVE_FORBIDDEN) {
-		const int r = is_free(pve, vmid, a, &ignored);
-
+	if (q->fault.reason == PVE_FORBIDDEN) {
+		r = is_free(pve, vmid, a, &ignored);
 		if (r == 1)
 			return 0;
-		*ret_hidden = r == 0;
+		q->hidden = r == 0;
 	}
 	*err = why;
 	return -1;
 }
 
 static int ask_current(struct pve *pve, unsigned vmid, const char *node, struct arena *a,
-	const struct json **ret, struct err *err)
+	struct asked *q, struct err *err)
 {
-	bool hidden;
+	return ask(pve, vmid, path_of(a, vmid, node, "status", "current"), a, q, err);
+}
 
-	return ask(pve, vmid, path_of(a, vmid, node, "status", "current"), a, ret, &hidden, err);
+/* The node doesn't answer, or not with what is known: it may be down or not be there any more, and
+ * the guest elsewhere (high availability has moved it, say). */
+static bool is_nodes_fault(enum pve_reason reason)
+{
+	return reason == PVE_UNREACHED || reason == PVE_AMBIGUOUS || reason == PVE_OTHER;
+}
+
+/* As ask_current(), wherever it is. */
+static int ask_anywhere(struct pve *pve, const struct guest *g, struct arena *a, struct asked *q,
+	const char **ret_node, struct err *err)
+{
+	struct err first = ERR_INIT, why = ERR_INIT;
+	int r, there;
+
+	*ret_node = g->node;
+	q->once = true;
+	r = ask_current(pve, g->vmid, g->node, a, q, &first);
+	q->once = false;
+	if (r < 0 && (q->fault.reason == PVE_BUSY || q->fault.reason == PVE_NO_QUORUM))
+		return ask_current(pve, g->vmid, g->node, a, q, err);
+	if (r == 0) { /* gone, or moved */
+		r = guest_where(pve, g->vmid, a, ret_node, err);
+		return r == 1 ? ask_current(pve, g->vmid, *ret_node, a, q, err) : r;
+	}
+	if (r < 0 && is_nodes_fault(q->fault.reason)) {
+		there = guest_where(pve, g->vmid, a, ret_node, &why);
+		if (there == 1 && !str_eq(*ret_node, g->node))
+			return ask_current(pve, g->vmid, *ret_node, a, q, err);
+		if (there >= 0)
+			return ask_current(pve, g->vmid, g->node, a, q, err);
+	}
+	if (r < 0)
+		*err = first;
+	return r;
 }
 
 int guest_look(struct pve *pve, const struct guest *g, struct arena *a, struct guest_look *ret,
 	struct err *err)
 {
 	struct guest_look l = { .node = g->node };
-	int r = ask_current(pve, g->vmid, l.node, a, &l.current, err);
+	struct asked q = { 0 };
+	int r = ask_anywhere(pve, g, a, &q, &l.node, err);
 
-	if (r == 0) { /* gone, or moved */
-		r = guest_where(pve, g->vmid, a, &l.node, err);
-		if (r == 1)
-			r = ask_current(pve, g->vmid, l.node, a, &l.current, err);
-	}
 	if (r < 0)
 		return -1;
 	if (r == 0) {
@@ -206,6 +245,7 @@ int guest_look(struct pve *pve, const struct guest *g, struct arena *a, struct g
 		return 0;
 	}
 	l.exists = true;
+	l.current = q.data;
 	l.lock = pve_text(l.current, "lock");
 	l.status = pve_text(l.current, "status");
 	l.uptime = (uint64_t)MAX(0, pve_int(l.current, "uptime", 0));
@@ -264,14 +304,14 @@ int guest_owner(struct pve *pve, const struct guest *g, const char *node, struct
 	struct guest_owned *ret, struct err *err)
 {
 	struct guest_owned o = { 0 };
-	bool hidden;
-	int r = ask(pve, g->vmid, path_of(a, g->vmid, node, "config", NULL), a, &o.config, &hidden,
-		err);
+	struct asked q = { 0 };
+	int r = ask(pve, g->vmid, path_of(a, g->vmid, node, "config", NULL), a, &q, err);
 
 	if (r < 0) {
-		ret->hidden = hidden;
+		ret->hidden = q.hidden;
 		return -1;
 	}
+	o.config = q.data;
 	if (r == 1) {
 		const char *description = pve_text(o.config, "description");
 

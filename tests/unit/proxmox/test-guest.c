@@ -194,12 +194,54 @@ Test(guest, that_may_not_be_seen_is_an_error_when_its_number_is_used)
 
 Test(guest, on_a_node_that_is_off_is_an_error)
 {
-	struct rule rules[] = { { "/nodes/pve1/", 0, 0, 595, "Connection refused" }, { 0 } };
+	struct rule rules[] = { { "/nodes/pve1/", 0, 0, 595, "Connection refused" },
+		{ "/cluster/resources", 0, 0, 200,
+			"{\"data\":[{\"type\":\"lxc\",\"vmid\":200005,\"node\":\"pve1\"}]}" },
+		{ 0 } };
 	struct guest_look l;
 
 	f.rules = rules;
 	cr_assert_eq(guest_look(&f.pve, &guest, f.arena, &l, &f.err), -1);
 	cr_assert_eq(f.err.code, ERR_UNAVAILABLE);
+	cr_assert_gt(fake_count(&f, "/status/current"), 2);
+}
+
+/* High availability has made it run elsewhere. */
+Test(guest, of_a_node_that_is_off_is_found_on_another_one)
+{
+	static const struct {
+		unsigned status;
+		const char *reason;
+	} dead[] = { { 595, "No route to host" }, { 596, "Connection timed out" },
+		{ 500, "hostname lookup 'pve1' failed - failed to get address info" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(dead); i++) {
+		struct rule rules[] = { { "/nodes/pve1/", 0, 0, dead[i].status, dead[i].reason },
+			{ "/cluster/resources", 0, 0, 200,
+				"{\"data\":[{\"type\":\"lxc\",\"vmid\":200005,\"node\":\"pve2\"}]}" },
+			{ "/nodes/pve2/lxc/200005/status/current", 0, 0, 200,
+				"{\"data\":{\"status\":\"running\"}}" },
+			{ 0 } };
+		struct guest_look l;
+
+		f.rules = rules;
+		f.n_asked = 0;
+		cr_assert_eq(
+			guest_look(&f.pve, &guest, f.arena, &l, &f.err), 0, "%s", fake_said(&f));
+		cr_assert_str_eq(l.node, "pve2");
+		cr_assert_eq(f.n_asked, 3);
+	}
+}
+
+/* What the cluster's list says comes second: the first answer is the error. */
+Test(guest, with_the_server_off_is_an_error)
+{
+	struct rule rules[] = { { "", 0, 0, 595, "Connection refused" }, { 0 } };
+	struct guest_look l;
+
+	f.rules = rules;
+	cr_assert_eq(guest_look(&f.pve, &guest, f.arena, &l, &f.err), -1);
+	cr_assert(strstr(fake_said(&f), "status/current"), "%s", fake_said(&f));
 }
 
 /* ---- whose it is ---- */
