@@ -56,10 +56,38 @@ def a_virtual_machine_under_our_number_is_not_ours(box):
     def test():
         same('stopped', box.status(id))
         box.call('start', id).fails(1)
-        box.call('delete', '--force', id)
+        box.call('delete', '--force', id).ok()
     untouched(box, test)
     same('qemu', box.server.guest(vmid)['kind'])
+    same([], box.call('list', '-q').ok().out.split())
     box.server.remove(vmid)
+
+
+def one_that_may_not_be_seen_under_our_number_ends_with_a_right_to_look(box):
+    """Ours, or somebody else's? Without that right nobody can tell, so the record stays until somebody gives it."""
+    role = box.server.control('held', id='ctrctl@pve!ctrl')['/']
+    id = box.create_guest()
+    vmid = box.vmid(id)
+    box.server.recreate_by_stranger(vmid)
+    box.server.privileges({'/': role, '/vms/%d' % vmid: []})
+    untouched(box, lambda: box.call('delete', '--force', id).fails(1, 'pveum acl modify /vms/%d --roles PVEAuditor' % vmid))
+    box.server.privileges({'/': role, '/vms/%d' % vmid: ['VM.Audit']})
+    untouched(box, lambda: has(box.call('delete', '--force', id).ok().err, "somebody else's"))
+    box.server.privileges({'/': role})
+    same([vmid], [g['vmid'] for g in box.server.guests()])
+    box.server.remove(vmid)
+
+
+def a_guest_whose_journal_and_rights_were_lost_is_not_given_up(box):
+    id = box.create_guest()
+    vmid = box.vmid(id)
+    os.unlink(os.path.join(box.data, 'guests', id, 'guest.json'))
+    role = box.server.control('held', id='ctrctl@pve!ctrl')['/']
+    box.server.privileges({'/': ['Datastore.Audit']})
+    untouched(box, lambda: box.call('delete', '--force', id).fails(1, 'guest %d' % vmid, 'in use'))
+    box.server.privileges({'/': role})
+    box.call('delete', id).ok()
+    box.nothing_on_the_server()
 
 
 def one_that_is_taken_over_between_stop_and_delete_is_spared(box):

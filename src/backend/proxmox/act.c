@@ -28,9 +28,61 @@ static int load(const struct ctr_record *rec, int dir_fd, struct arena *a, struc
 		"the journal of the guest is another container's: %.128s", ret->id);
 }
 
+/* Is its number free? That is told of all nodes, and of guests that we may not see. A guest that
+ * moves is there all the time. 1, 0, -1. */
+static int is_number_free(struct subject *s, struct err *err)
+{
+	struct pve_form query = PVE_FORM_INIT(s->arena);
+	struct pve_fault fault = { 0 };
+	struct err why = ERR_INIT;
+	const struct json *data;
+
+	pve_form_setf(&query, "vmid", NULL, "%u", s->guest.vmid);
+	if (pve_get(s->pve, s->arena, "/cluster/nextid", &query, &data, &fault, &why) == 0)
+		return 1;
+	if (fault.status == 400 || fault.reason == PVE_ID_TAKEN)
+		return 0;
+	*err = why;
+	return -1;
+}
+
+/* Is its number a virtual machine's by now? Then it's gone: in a cluster no two have the same. 1,
+ * 0, -1. */
+static int is_a_machines(struct subject *s, struct err *err)
+{
+	struct pve_form query = PVE_FORM_INIT(s->arena);
+	const struct json *rows;
+
+	pve_form_set(&query, "type", "vm", NULL);
+	if (pve_get(s->pve, s->arena, "/cluster/resources", &query, &rows, NULL, err) < 0)
+		return -1;
+	json_for_each (row, rows)
+		if (pve_int(row, "vmid", 0) == (int64_t)s->guest.vmid &&
+			str_eq(pve_text(row, "type"), "qemu"))
+			return 1;
+	return 0;
+}
+
+int act_confirm_gone(struct subject *s, struct pve_fault *fault, struct err *err)
+{
+	int r = is_number_free(s, err);
+
+	if (r == 0)
+		r = is_a_machines(s, err);
+	if (r != 0)
+		return r;
+	fault->reason = PVE_GONE;
+	err_set(err, ERR_STATE, NULL, "guest %u can't be seen on any node, but its VMID is in use",
+		s->guest.vmid);
+	err_hint(err, "a virtual machine of somebody else's may have it by now, or the login has "
+		      "lost its rights to the guest: \"ctrctl check proxmox\" tells");
+	return 0;
+}
+
 int act_open(const struct ctr_record *rec, int dir_fd, struct arena *a, struct subject *ret,
 	struct err *err)
 {
+	struct pve_fault fault;
 	uint64_t vmid;
 	int r;
 
@@ -50,7 +102,10 @@ int act_open(const struct ctr_record *rec, int dir_fd, struct arena *a, struct s
 	ret->guest = (struct guest){
 		.id = rec->id, .vmid = (unsigned)vmid, .phase = GUEST_MADE, .created = rec->created
 	};
-	return guest_where(ret->pve, ret->guest.vmid, a, &ret->guest.node, err);
+	r = guest_where(ret->pve, ret->guest.vmid, a, &ret->guest.node, err);
+	if (r != 0)
+		return r;
+	return act_confirm_gone(ret, &fault, err) == 1 ? 0 : -1;
 }
 
 int act_gone(const struct guest *g, struct err *err)

@@ -26,6 +26,10 @@ int act_open(const struct ctr_record *, int dir_fd, struct arena *, struct subje
 int act_open_made(const struct ctr_record *, int dir_fd, struct arena *, struct subject *ret,
 	struct err *) _must_check_;
 
+/* It isn't seen on any node. 1: nor is it there; 0 with *fault and *err: it may be, we just can't
+ * see it; -1. */
+int act_confirm_gone(struct subject *, struct pve_fault *, struct err *) _must_check_;
+
 /* ERR_NOT_FOUND: it was removed behind our back. Always returns -1. */
 int act_gone(const struct guest *, struct err *);
 

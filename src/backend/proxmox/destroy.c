@@ -98,37 +98,14 @@ static int send_delete(struct subject *s, const struct guest_look *look, uint64_
 	return pve_task_wait(s->pve, &upid, now < end ? (unsigned)(end - now) : 1, fault, err);
 }
 
-/* Is its number free? That is told of all nodes, and of guests that we may not see. A guest that
- * moves is there all the time. 1, 0, -1. */
-static int is_number_free(struct subject *s, struct err *err)
+/* Somebody's whom the login can't see. */
+static int hint_hidden(const struct subject *s, struct err *err)
 {
-	struct pve_form query = PVE_FORM_INIT(s->arena);
-	struct pve_fault fault = { 0 };
-	struct err why = ERR_INIT;
-	const struct json *data;
-
-	pve_form_setf(&query, "vmid", NULL, "%u", s->guest.vmid);
-	if (pve_get(s->pve, s->arena, "/cluster/nextid", &query, &data, &fault, &why) == 0)
-		return 1;
-	if (fault.status == 400 || fault.reason == PVE_ID_TAKEN)
-		return 0;
-	*err = why;
-	return -1;
-}
-
-/* It isn't seen. 1 there is none; 0 with *fault: look again; -1. */
-static int confirm_gone(struct subject *s, struct pve_fault *fault, struct err *err)
-{
-	int r = is_number_free(s, err);
-
-	if (r != 0)
-		return r;
-	fault->reason = PVE_GONE;
-	err_set(err, ERR_STATE, NULL, "guest %u can't be seen on any node, but its VMID is in use",
+	return err_hint(err,
+		"whose it is by now can't be seen. Let the login see it: \"pveum acl modify /vms/%u "
+		"--roles PVEAuditor --users ...\"; then delete again: what isn't the container's is "
+		"left alone",
 		s->guest.vmid);
-	err_hint(err, "a virtual machine may have it by now, or the login has lost its rights to "
-		      "the guest: \"ctrctl check proxmox\" tells");
-	return 0;
 }
 
 /* One try. 1: there is nothing of ours any more; 0 with *fault: it failed; -1. */
@@ -140,9 +117,9 @@ static int remove_once(struct subject *s, struct guest_look *look, uint64_t end,
 
 	for (int step = 0;; step++) {
 		if (act_look(s, look, err) < 0)
-			return -1;
+			return look->hidden ? hint_hidden(s, err) : -1;
 		if (!look->exists)
-			return confirm_gone(s, fault, err);
+			return act_confirm_gone(s, fault, err);
 		int whose = act_whose(s, look->node, &config, err);
 		if (whose < 0)
 			return -1;
@@ -155,7 +132,7 @@ static int remove_once(struct subject *s, struct guest_look *look, uint64_t end,
 			return 1;
 		}
 		if (whose == ACT_GONE) /* between the look and now: it moves, or is removed */
-			return confirm_gone(s, fault, err);
+			return act_confirm_gone(s, fault, err);
 		if (pve_bool(config, "protection"))
 			return refuse_protected(s, err);
 		note_removing(s);
@@ -163,7 +140,7 @@ static int remove_once(struct subject *s, struct guest_look *look, uint64_t end,
 		if (!act_is_running(look) || step > 0)
 			break;
 		if (act_kill(s, &killing, err) < 0)
-			return killing.reason == PVE_GONE ? confirm_gone(s, fault, err) : -1;
+			return killing.reason == PVE_GONE ? act_confirm_gone(s, fault, err) : -1;
 	}
 	if (send_delete(s, look, end, fault, err) == 0)
 		return 1;

@@ -238,8 +238,10 @@ int guest_look(struct pve *pve, const struct guest *g, struct arena *a, struct g
 	struct asked q = { 0 };
 	int r = ask_anywhere(pve, g, a, &q, &l.node, err);
 
-	if (r < 0)
+	if (r < 0) {
+		*ret = (struct guest_look){ .hidden = q.hidden };
 		return -1;
+	}
 	if (r == 0) {
 		*ret = (struct guest_look){ .node = g->node };
 		return 0;

@@ -66,6 +66,7 @@ struct guest_look {
 	const char *status; /* "running", "stopped" */
 	uint64_t uptime;
 	const struct json *current; /* of status/current */
+	bool hidden;                /* set when it failed: it is there, but isn't shown to us */
 };
 int guest_look(struct pve *, const struct guest *, struct arena *, struct guest_look *ret,
 	struct err *) _must_check_;

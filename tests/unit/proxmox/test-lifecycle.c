@@ -568,10 +568,37 @@ Test(lifecycle, destroy_does_not_take_what_it_may_not_see_for_gone)
 	{ "GET /cluster/nextid?vmid=200104", 400,                                   \
 		"{\"data\":null,\"message\":\"Parameter verification failed.\\n\"," \
 		"\"errors\":{\"vmid\":\"CT 200104 already exists\"}}" }
-	SCRIPT(NOWHERE, TAKEN, NOWHERE, TAKEN, NOWHERE, TAKEN, NOWHERE, TAKEN);
+#define NOT_SEEN                                                       \
+	{                                                              \
+		"GET /cluster/resources?type=vm", 200, "{\"data\":[]}" \
+	}
+	SCRIPT(NOWHERE, TAKEN, NOT_SEEN, NOWHERE, TAKEN, NOT_SEEN, NOWHERE, TAKEN, NOT_SEEN,
+		NOWHERE, TAKEN, NOT_SEEN);
 	cr_assert_eq(proxmox_destroy(&rec, dir_fd, &err), -1);
 	cr_assert_eq(err.code, ERR_STATE);
 	EXPECT_SAID("its VMID is in use");
+	SCRIPT_ENDS();
+}
+
+Test(lifecycle, destroy_is_done_when_a_virtual_machine_has_the_number)
+{
+	SCRIPT(NOWHERE, TAKEN,
+		{ "GET /cluster/resources?type=vm", 200,
+			"{\"data\":[{\"type\":\"qemu\",\"vmid\":200104,\"node\":\"pve2\"}]}" });
+	cr_assert_eq(proxmox_destroy(&rec, dir_fd, &err), 0, "%s", said());
+	SCRIPT_ENDS();
+}
+
+/* 403 for ever: only whoever gives the right can tell. */
+Test(lifecycle, destroy_of_what_it_may_not_see_says_what_helps)
+{
+	SCRIPT({ "GET " GUEST "/status/current", 403,
+		       "{\"data\":null,\"message\":\"Permission check failed (/vms/200104, "
+		       "VM.Audit)\\n\"}" },
+		TAKEN);
+	cr_assert_eq(proxmox_destroy(&rec, dir_fd, &err), -1);
+	cr_assert_eq(err.code, ERR_DENIED);
+	EXPECT_HINT("pveum acl modify /vms/200104 --roles PVEAuditor");
 	SCRIPT_ENDS();
 }
 
@@ -665,6 +692,20 @@ Test(lifecycle, destroy_ends_the_process_that_stood_for_it_and_no_other)
 	cr_assert_eq(proxmox_destroy(&rec, dir_fd, &err), 0, "%s", said());
 	cr_assert_eq(waitpid(child, &status, 0), child);
 	cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+/* Not seen isn't gone: the login may have lost its rights. */
+Test(lifecycle, one_without_a_journal_is_gone_only_when_its_number_is_free)
+{
+	enum ctr_status status;
+
+	SCRIPT(NOT_SEEN, TAKEN, NOT_SEEN, NOT_SEEN, TAKEN, NOT_SEEN, NOT_SEEN, IS_FREE);
+	cr_assert_eq(proxmox_destroy(&rec, FD_NONE, &err), -1);
+	cr_assert_eq(err.code, ERR_STATE);
+	EXPECT_SAID("its VMID is in use");
+	cr_assert_eq(proxmox_status(&rec, FD_NONE, &status, &err), -1);
+	cr_assert_eq(proxmox_destroy(&rec, FD_NONE, &err), 0, "%s", said());
+	SCRIPT_ENDS();
 }
 
 Test(lifecycle, one_without_a_journal_is_found_by_its_vmid_and_proved_all_the_same)
