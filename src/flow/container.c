@@ -200,7 +200,7 @@ void ctr_container_unlock(struct ctr_container *c)
 
 /* What is known of a server's container by its record alone, the phase, may have changed while the
  * lock was somebody else's. */
-static int load_again(struct ctr_container *c, struct err *err)
+int container_load_again(struct ctr_container *c, struct err *err)
 {
 	struct ctr_context *context = c->rec.context;
 	struct ctr_record now;
@@ -226,7 +226,7 @@ int ctr_container_lock(struct ctr_container *c, struct err *err)
 	if (store_lock(&c->box, c->rec.id, c->engine->lock_timeout_ms, err) < 0)
 		return -1;
 	c->locked = true;
-	return c->backend->remote ? load_again(c, err) : 0;
+	return c->backend->remote ? container_load_again(c, err) : 0;
 }
 
 const struct ctr_record *ctr_container_record(const struct ctr_container *c)
@@ -247,6 +247,7 @@ static int same_boot(struct ctr_container *c, struct err *err)
 
 int ctr_container_status(struct ctr_container *c, enum ctr_status *ret, struct err *err)
 {
+	bool starts;
 	int here;
 
 	/* No live record: of another boot, or being made right now, or its maker died. */
@@ -269,7 +270,13 @@ int ctr_container_status(struct ctr_container *c, enum ctr_status *ret, struct e
 		*ret = !c->locked && store_is_locked(&c->box) ? CTR_CREATING : CTR_STOPPED;
 		return 0;
 	}
-	return c->backend->status(&c->rec, c->box.fd, ret, err);
+	/* Looked at before: what is seen to rest after the start's end has ended. */
+	starts = remote_is_being_started(c);
+	if (c->backend->status(&c->rec, c->box.fd, ret, err) < 0)
+		return -1;
+	if (starts && *ret == CTR_STOPPED)
+		*ret = CTR_CREATED;
+	return 0;
 }
 
 static int allow(struct ctr_container *c, enum verb verb, struct err *err)
@@ -278,6 +285,8 @@ static int allow(struct ctr_container *c, enum verb verb, struct err *err)
 
 	if (ctr_container_status(c, &status, err) < 0)
 		return -1;
+	if (verb == VERB_START && status == CTR_STOPPED && remote_may_start_again(c))
+		return 0;
 	return lifecycle_check(verb, status, c->rec.id, err);
 }
 
@@ -307,11 +316,11 @@ int ctr_container_start(struct ctr_container *c, struct ctr_trace *trace, struct
 		if (!spec)
 			return -1;
 	}
-	if (c->backend->remote && remote_note_phase(c, CTR_RUNNING, err) < 0)
+	if (c->backend->remote && remote_begin_start(c, err) < 0)
 		return -1;
 	r = c->backend->start(&c->rec, c->box.fd, spec, trace, err);
-	if (r < 0 && c->backend->remote)
-		remote_forget_start(c);
+	if (c->backend->remote)
+		remote_note_start(c, r, err);
 	if (r == 0 && c->rec.from_request)
 		container_note_start(c);
 	ctr_trace_add(trace, r < 0 ? "start (failed)" : "start", c->rec.id, getpid(), begin,

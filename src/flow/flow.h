@@ -78,10 +78,20 @@ const struct ctr_backend *find_backend(
 /* ERR_UNSUPPORTED: "this backend can't pause". */
 int container_unsupported(const struct ctr_container *, const char *what, struct err *);
 
+/* Reads the record again: what is known by it alone may have changed. */
+int container_load_again(struct ctr_container *, struct err *) _must_check_;
+
 /* ---- remote.c: containers that live on a server ---- */
 enum { EXIT_UNKNOWN = 255 };
-int remote_note_phase(struct ctr_container *, enum ctr_status, struct err *) _must_check_;
-void remote_forget_start(struct ctr_container *);
+/* Before and after the backend's start. */
+int remote_begin_start(struct ctr_container *, struct err *) _must_check_;
+void remote_note_start(struct ctr_container *, int result, const struct err *why);
+/* A start of it has failed that may have been carried out, and nothing runs. */
+bool remote_may_start_again(const struct ctr_container *);
+/* Somebody has noted that he starts it, and is at it. */
+bool remote_is_being_started(const struct ctr_container *);
+/* Another may have changed what the record says of the phase. */
+int remote_follow_record(struct ctr_container *, struct err *) _must_check_;
 int remote_kill(struct ctr_container *, int signo, bool all, struct err *) _must_check_;
 /* The process that stood for it was killed. */
 bool remote_proxy_killed(const struct ctr_container *);

@@ -65,9 +65,10 @@ static const struct ctr_backend *remote_backend(const struct ctr_engine *e)
 	return NULL;
 }
 
-/* Its record as stored. 1, 0 when it is gone or can't be read. */
-static int load_guest(struct listing *l, const char *id, struct ctr_record *ret, bool *ret_making,
-	struct err *err)
+/* Its record as stored. 1, 0 when it is gone or can't be read. *ret_busy: it is being made or
+ * started. */
+static int load_guest(
+	struct listing *l, const char *id, struct ctr_record *ret, bool *ret_busy, struct err *err)
 {
 	struct store_box box = STORE_BOX_INIT;
 	struct err why = ERR_INIT;
@@ -75,7 +76,8 @@ static int load_guest(struct listing *l, const char *id, struct ctr_record *ret,
 
 	if (r == 0)
 		r = store_load(&box, id, l->arena, ret, &why);
-	*ret_making = r == 0 && ret->phase == CTR_CREATING && store_is_locked(&box);
+	*ret_busy =
+		r == 0 && (ret->phase == CTR_CREATING || ret->starting) && store_is_locked(&box);
 	if (r < 0 && why.code != ERR_NOT_FOUND && !(box.fd >= 0 && store_is_locked(&box)))
 		complain(id, &why);
 	store_box_close(&box);
@@ -93,8 +95,8 @@ static bool is_on_record(const struct listing *l, const char *id)
 	return r == 0;
 }
 
-static int add_guests(struct listing *l, const struct ctr_record *recs, const bool *making,
-	size_t n, const struct ctr_survey *s, struct err *err)
+static int add_guests(struct listing *l, const struct ctr_record *recs, const bool *busy, size_t n,
+	const struct ctr_survey *s, struct err *err)
 {
 	struct ctr_listed *g = arena_array(l->arena, n + s->n_strays, sizeof(*g));
 	size_t all = n;
@@ -110,7 +112,9 @@ static int add_guests(struct listing *l, const struct ctr_record *recs, const bo
 			.max_age_s = s->max_age_s };
 		/* No whole guest yet, or never one: as it is for this kernel's. */
 		if (recs[i].phase == CTR_CREATING)
-			g[i].status = making[i] ? CTR_CREATING : CTR_STOPPED;
+			g[i].status = busy[i] ? CTR_CREATING : CTR_STOPPED;
+		else if (busy[i] && g[i].status == CTR_STOPPED)
+			g[i].status = CTR_CREATED;
 	}
 	for (size_t i = 0; i < s->n_strays; i++) {
 		if (is_on_record(l, s->strays[i].id))
@@ -153,7 +157,7 @@ static int find_guests(struct listing *l, struct err *err)
 	struct ctr_survey seen = { 0 };
 	struct ctr_record *recs;
 	const char **ids;
-	bool *making;
+	bool *busy;
 	size_t n, loaded = 0;
 
 	if (!b)
@@ -162,13 +166,13 @@ static int find_guests(struct listing *l, struct err *err)
 		store_list(&l->engine->guests, l->arena, &ids, &n, err) < 0)
 		return -1;
 	recs = arena_array(l->arena, n, sizeof(*recs));
-	making = arena_array(l->arena, n, sizeof(*making));
-	if (!recs || !making)
+	busy = arena_array(l->arena, n, sizeof(*busy));
+	if (!recs || !busy)
 		return err_nomem(err);
 	for (size_t i = 0; i < n; i++)
-		loaded += (size_t)load_guest(l, ids[i], &recs[loaded], &making[loaded], err);
+		loaded += (size_t)load_guest(l, ids[i], &recs[loaded], &busy[loaded], err);
 	survey(l, b, recs, loaded, &seen);
-	return add_guests(l, recs, making, loaded, &seen, err);
+	return add_guests(l, recs, busy, loaded, &seen, err);
 }
 
 /* ---- all ---- */

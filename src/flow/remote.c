@@ -10,30 +10,56 @@
 
 /* ---- phases ---- */
 
-int remote_note_phase(struct ctr_container *c, enum ctr_status phase, struct err *err)
+static int note(struct ctr_container *c, enum ctr_status phase, bool starting, struct err *err)
 {
-	const int before = c->rec.phase;
+	const struct ctr_record before = c->rec;
 
-	if (before == (int)phase)
-		return 0;
 	c->rec.phase = phase;
+	c->rec.starting = starting;
+	if (before.phase == (int)phase && before.starting == starting)
+		return 0;
 	if (store_save(&c->box, &c->rec, err) == 0)
 		return 0;
-	c->rec.phase = before;
+	c->rec = before;
 	return -1;
 }
 
-/* Its start failed: it is as it was. When that can't be noted it counts as started, and so as
- * stopped: it can be deleted. */
-void remote_forget_start(struct ctr_container *c)
+/* May the server have begun with it all the same? */
+static bool is_doubtful(const struct err *why)
+{
+	return why->code == ERR_TIMEOUT || why->code == ERR_UNAVAILABLE ||
+	       why->code == ERR_EXHAUSTED;
+}
+
+/* Of a start that has failed for sure it is as it was. In doubt it counts as started, so that an
+ * end is seen as one, and may be started again. The same when what came of it can't be noted. */
+void remote_note_start(struct ctr_container *c, int result, const struct err *why)
 {
 	struct err err = ERR_INIT;
 	char line[1024];
 
-	if (remote_note_phase(c, CTR_CREATED, &err) == 0)
+	if (result < 0 && is_doubtful(why))
+		return;
+	if (note(c, result < 0 ? CTR_CREATED : CTR_RUNNING, false, &err) == 0)
 		return;
 	err_line(&err, line, sizeof(line));
-	log_warn("%s: that its start failed can't be noted: %s", c->rec.id, line);
+	log_warn("%s: that its start %s can't be noted: %s", c->rec.id,
+		result < 0 ? "failed" : "is done", line);
+}
+
+bool remote_may_start_again(const struct ctr_container *c)
+{
+	return c->backend->remote && c->locked && c->rec.starting;
+}
+
+bool remote_is_being_started(const struct ctr_container *c)
+{
+	return c->backend->remote && c->rec.starting && !c->locked && store_is_locked(&c->box);
+}
+
+int remote_begin_start(struct ctr_container *c, struct err *err)
+{
+	return note(c, CTR_RUNNING, true, err);
 }
 
 /* ---- the process that stands for it ---- */
@@ -84,7 +110,7 @@ static int kill_created(struct ctr_container *c, int signo, struct err *err)
 		return -1;
 	if (c->rec.phase != CTR_CREATED)
 		return 1;
-	if (remote_note_phase(c, CTR_RUNNING, err) < 0)
+	if (note(c, CTR_RUNNING, false, err) < 0)
 		return -1;
 	proxy = open_proxy(c);
 	if (proxy >= 0 && sys_pidfd_send_signal(proxy, SIGKILL) < 0 && errno != ESRCH)
@@ -116,6 +142,25 @@ int remote_kill(struct ctr_container *c, int signo, bool all, struct err *err)
 }
 
 /* ---- end ---- */
+
+/* Read for itself, and kept only where it differs: who waits does so for days. */
+int remote_follow_record(struct ctr_container *c, struct err *err)
+{
+	_arena_ struct arena *a = arena_new();
+	struct err why = ERR_INIT;
+	struct ctr_record now;
+
+	if (!a)
+		return err_nomem(err);
+	if (c->only_kept || c->locked)
+		return 0;
+	/* It is being deleted: what is known of it by now must do. */
+	if (store_load(&c->box, c->rec.id, a, &now, &why) < 0)
+		return 0;
+	if (now.phase == c->rec.phase && now.starting == c->rec.starting)
+		return 0;
+	return container_load_again(c, err);
+}
 
 int remote_exit(struct ctr_container *c, struct ctr_exit *ret, struct err *err)
 {

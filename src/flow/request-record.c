@@ -212,6 +212,8 @@ static int poll_for_end(
 		int next = timeout_ms < 0 ? ms : MIN(ms, timeout_ms - waited);
 		nanosleep(&(struct timespec){ next / 1000, next % 1000 * 1000000L }, NULL);
 		waited += next;
+		if (c->backend->remote && remote_follow_record(c, err) < 0)
+			return -1;
 	}
 	return r;
 }

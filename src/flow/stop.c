@@ -55,6 +55,13 @@ int ctr_container_stop(struct ctr_container *c, int grace_ms, struct err *err)
 
 	if (ctr_container_status(c, &status, err) < 0)
 		return -1;
+	if (status == CTR_CREATED && c->backend->remote) {
+		/* Somebody may be about to start it: what it is then, it stays. */
+		if (ctr_container_lock(c, err) < 0 || ctr_container_status(c, &status, err) < 0)
+			return -1;
+		if (status != CTR_CREATED)
+			ctr_container_unlock(c);
+	}
 	if (status == CTR_CREATING)
 		return err_set(err, ERR_STATE, NULL, "the container is still being created");
 	if (status == CTR_STOPPED) /* its end may be about to be recorded */

@@ -340,8 +340,9 @@ Test(remote, a_start_that_fails_is_taken_back)
 	struct ctr_container *c = make("db1");
 
 	far.fails = "start";
+	far.why = ERR_DENIED;
 	cr_assert_eq(ctr_container_start(c, NULL, &err), -1);
-	cr_assert_eq(err.code, ERR_UNAVAILABLE, "the cause is lost: %s", said());
+	cr_assert_eq(err.code, ERR_DENIED, "the cause is lost: %s", said());
 	cr_assert(noted("db1", "created"));
 	cr_assert_eq(status_of(c), CTR_CREATED);
 	far.fails = NULL;
@@ -364,11 +365,87 @@ Test(remote, a_start_that_can_not_be_taken_back_counts)
 	struct ctr_container *c = make("db1");
 
 	far.fails = "start";
+	far.why = ERR_DENIED;
 	far.before = remove_its_folder;
 	cr_assert_eq(ctr_container_start(c, NULL, &err), -1);
-	cr_assert_eq(err.code, ERR_UNAVAILABLE, "%s", said());
+	cr_assert_eq(err.code, ERR_DENIED, "%s", said());
 	cr_assert(strstr(logged(), "its start failed can't be noted"), "%s", logged());
 	cr_assert_eq(ctr_container_record(c)->phase, CTR_RUNNING);
+	ctr_container_close(c);
+}
+
+/* It may have been carried out: then an end is one. */
+Test(remote, a_start_in_doubt_counts_and_can_be_repeated)
+{
+	static const enum err_code doubts[] = { ERR_TIMEOUT, ERR_UNAVAILABLE };
+
+	for (size_t i = 0; i < ARRAY_SIZE(doubts); i++) {
+		struct ctr_container *c = make("db1");
+
+		far.fails = "start";
+		far.why = doubts[i];
+		cr_assert_eq(ctr_container_start(c, NULL, &err), -1);
+		ctr_container_close(c);
+		far.fails = NULL;
+		c = open_it("db1", CTR_READ);
+		cr_assert_eq(status_of(c), CTR_STOPPED);
+		far_guest("db1")->up = true;
+		cr_assert_eq(status_of(c), CTR_RUNNING);
+		far_guest("db1")->up = false;
+		cr_assert_eq(ctr_container_start(c, NULL, &err), 0, "%s", said());
+		far_guest("db1")->up = false;
+		ctr_container_close(c);
+		c = open_it("db1", CTR_READ);
+		cr_assert_eq(ctr_container_start(c, NULL, &err), -1, "it has run, and ended");
+		ctr_container_close(c);
+		cr_assert_eq(delete ("db1", false), 0, "%s", said());
+	}
+}
+
+static enum ctr_status seen_meanwhile;
+
+static void look_at_it(void)
+{
+	struct ctr_container *c = open_it("db1", CTR_READ);
+
+	seen_meanwhile = status_of(c);
+	ctr_container_close(c);
+}
+
+static void stop_it(void)
+{
+	struct ctr_container *c = open_it("db1", CTR_READ);
+
+	cr_assert_eq(ctr_container_kill(c, SIGKILL, false, &err), -1);
+	cr_assert_eq(err.code, ERR_TIMEOUT, "%s", said());
+	err = (struct err)ERR_INIT;
+	cr_assert_eq(ctr_container_stop(c, 1500, &err), -1, "a stop that stops nothing");
+	cr_assert_eq(err.code, ERR_TIMEOUT, "%s", said());
+	err = (struct err)ERR_INIT;
+	ctr_container_close(c);
+}
+
+Test(remote, one_that_is_being_started_has_not_stopped)
+{
+	struct ctr_container *c = make("db1");
+
+	far.before = look_at_it;
+	cr_assert_eq(ctr_container_start(c, NULL, &err), 0, "%s", said());
+	cr_assert_eq(seen_meanwhile, CTR_CREATED);
+	/* The lock alone says nothing: somebody may be about to delete it. */
+	far_guest("db1")->up = false;
+	look_at_it();
+	cr_assert_eq(seen_meanwhile, CTR_STOPPED);
+	ctr_container_close(c);
+}
+
+Test(remote, a_stop_during_a_start_is_not_taken_for_done)
+{
+	struct ctr_container *c = make("db1");
+
+	far.before = stop_it;
+	cr_assert_eq(ctr_container_start(c, NULL, &err), 0, "%s", said());
+	cr_assert_eq(status_of(c), CTR_RUNNING);
 	ctr_container_close(c);
 }
 
@@ -624,6 +701,21 @@ Test(remote, the_list_has_all_in_the_order_of_their_ids)
 	ctr_container_close(d);
 }
 
+static void list_it(void)
+{
+	cr_assert_str_eq(list(), "db1 created far/1, ");
+}
+
+Test(remote, one_that_is_being_started_is_listed_as_created)
+{
+	struct ctr_container *c = make("db1");
+
+	far.before = list_it;
+	cr_assert_eq(ctr_container_start(c, NULL, &err), 0, "%s", said());
+	ctr_container_close(c);
+	cr_assert_str_eq(list(), "db1 running far/1, ");
+}
+
 Test(remote, a_list_ends_where_the_caller_has_enough)
 {
 	made("a");
@@ -806,6 +898,25 @@ Test(remote, wait_asks_again_and_again_until_it_has_ended)
 	cr_assert_eq(far.asked, 4);
 	cr_assert_eq(end.code, 3);
 	cr_assert_eq(end.reason, CTR_EXIT_ERROR);
+	ctr_container_close(c);
+}
+
+static void start_and_end_it(void)
+{
+	start_it();
+	far_guest("db1")->up = false;
+}
+
+Test(remote, a_wait_that_was_begun_before_the_start_ends)
+{
+	struct ctr_container *c;
+	struct ctr_exit end = { 0 };
+
+	made("db1");
+	c = open_it("db1", CTR_READ);
+	far.before = start_and_end_it;
+	cr_assert_eq(ctr_container_wait(c, 1000 * FAR_POLL_MS, &end, &err), 1, "%s", said());
+	cr_assert_eq(end.code, 3);
 	ctr_container_close(c);
 }
 
