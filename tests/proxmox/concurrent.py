@@ -23,11 +23,11 @@ def looks(box, pattern=LOOK):
 
 
 def start_that_waits(box, id):
-    """It has noted that it starts it, and looks at it: the next who looks lets it go on."""
+    """It has looked, has noted that it starts it, and looks again: the next who looks lets it go on."""
     box.server.clear_requests()
-    box.server.fault(LOOK, 'gather', n=2, count=2)
+    box.server.fault(LOOK, 'gather', n=2, nth=2, count=2)
     child = begin(box, 'start', id)
-    eventually(lambda: looks(box) == 1, 30, 'the look')
+    eventually(lambda: looks(box) == 2, 30, 'the second look')
     return child
 
 
