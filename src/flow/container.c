@@ -45,6 +45,22 @@ struct ctr_container *ctr_container_close(struct ctr_container *c)
 	return NULL;
 }
 
+/* Ids of bundles are their engine's, and a root is an engine's: what one made under its root
+ * another can't mean. A folder without a record may be anybody's; there is nothing behind it. */
+static bool is_elsewhere(struct ctr_engine *e, const struct store_box *box, const char *id)
+{
+	_arena_ struct arena *a = e->root_given ? arena_new() : NULL;
+	struct err none = ERR_INIT;
+	struct ctr_record rec;
+
+	return a && store_load(box, id, a, &rec, &none) == 0 && engine_is_elsewhere(e, &rec);
+}
+
+static int not_here(struct err *err)
+{
+	return err_set(err, ERR_NOT_FOUND, NULL, "container does not exist");
+}
+
 /* Where its record is: among those of this kernel's containers, or the servers'. */
 static int find_box(struct ctr_container *c, const char *id, struct err *err)
 {
@@ -60,7 +76,9 @@ static int find_box(struct ctr_container *c, const char *id, struct err *err)
 	c->home = &e->guests;
 	if (engine_guests(e, STORE_FIND, err) < 0)
 		return -1;
-	return store_find(&e->guests, id, &c->box, err);
+	if (store_find(&e->guests, id, &c->box, err) < 0)
+		return -1;
+	return is_elsewhere(e, &c->box, id) ? not_here(err) : 0;
 }
 
 /* The live record; *err is ERR_NOT_FOUND when there is none. */
@@ -78,8 +96,12 @@ static int open_live(
 			return -1;
 		c->locked = true;
 	}
-	if (store_load(&c->box, id, c->arena, &c->rec, err) == 0)
+	if (store_load(&c->box, id, c->arena, &c->rec, err) == 0) {
+		/* It may have been made while the lock was its maker's. */
+		if (engine_is_elsewhere(e, &c->rec))
+			return not_here(err);
 		return container_load_kept(c, err) < 0 && err->code != ERR_INVALID ? -1 : 0;
+	}
 	/* No record yet: its maker has the folder and works on it. */
 	if (err->code == ERR_INVALID && !c->locked && store_is_locked(&c->box))
 		err_set(err, ERR_STATE, NULL, "the container is still being created");
@@ -494,6 +516,8 @@ static int purge_live(struct ctr_container *c, const char *id, struct err *err)
 	if (find_box(c, id, err) < 0 || store_lock(&c->box, id, e->lock_timeout_ms, err) < 0)
 		return err->code == ERR_NOT_FOUND ? 0 : -1;
 	c->locked = true;
+	if (c->home == &e->guests && is_elsewhere(e, &c->box, id))
+		return 0;
 	c->backend = home_backend(c);
 	if (!c->backend)
 		return err_set(err, ERR_UNSUPPORTED, id,

@@ -17,6 +17,17 @@ enum { LOCK_TIMEOUT_MS = 10000 };
 
 /* ---- the engine ---- */
 
+/* One root may be written in two ways; nothing need be there yet. */
+static char *root_name(const char *path)
+{
+	_free_ char *cwd = *path == '/' ? NULL : getcwd(NULL, 0);
+	char *name = strf("%s%s%s", cwd ? cwd : "", cwd ? "/" : "", path);
+
+	for (size_t n = name ? strlen(name) : 0; n > 1 && name[n - 1] == '/'; n--)
+		name[n - 1] = '\0';
+	return name;
+}
+
 struct ctr_engine *ctr_engine_open(const struct ctr_engine_options *o, struct err *err)
 {
 	struct ctr_engine *e = calloc(1, sizeof(*e));
@@ -27,11 +38,14 @@ struct ctr_engine *ctr_engine_open(const struct ctr_engine_options *o, struct er
 		e->guests = (struct store){ .fd = FD_NONE, .durable = true };
 		e->credential_fd = o->credential_fd ? *o->credential_fd : FD_NONE;
 		e->root = strdup(o->root ? o->root : CTR_ROOT_DEFAULT);
+		e->root_name = root_name(o->root ? o->root : CTR_ROOT_DEFAULT);
+		e->root_given = o->root;
 		e->data = strdup(o->data ? o->data : CTR_DATA_DEFAULT);
 		e->settings_path = o->settings ? strdup(o->settings) : NULL;
 		e->arena = arena_new();
 	}
-	if (!e || !e->root || !e->data || !e->arena || (o->settings && !e->settings_path)) {
+	if (!e || !e->root || !e->root_name || !e->data || !e->arena ||
+		(o->settings && !e->settings_path)) {
 		ctr_engine_close(e);
 		err_nomem(err);
 		return NULL;
@@ -54,6 +68,7 @@ struct ctr_engine *ctr_engine_close(struct ctr_engine *e)
 		fd_close(e->data_fd);
 		arena_free(e->arena);
 		free(e->root);
+		free(e->root_name);
 		free(e->data);
 		free(e->settings_path);
 		free(e);
@@ -234,9 +249,32 @@ static int fill_record(struct ctr_container *c, const struct ctr_create *req,
 	r->phase = CTR_CREATING;
 	r->cgroup_manager = c->engine->cgroup_manager;
 	r->from_request = req->from_request;
+	if (c->backend->remote && b->spec)
+		r->root = c->engine->root_name;
 	if (req->from_request && !c->backend->remote && fill_monitor(r, err) < 0)
 		return -1;
 	return arena_failed(c->arena) ? err_nomem(err) : 0;
+}
+
+bool engine_is_elsewhere(const struct ctr_engine *e, const struct ctr_record *rec)
+{
+	return e->root_given && rec->root && !str_eq(rec->root, e->root_name);
+}
+
+/* Who can't see it under his root is told where it is. Returns -1. */
+static int hint_root(struct ctr_engine *e, const char *id, struct err *err)
+{
+	_arena_ struct arena *a = arena_new();
+	struct store_box box = STORE_BOX_INIT;
+	struct err none = ERR_INIT;
+	struct ctr_record rec;
+
+	if (a && engine_guests(e, STORE_FIND, &none) == 0 &&
+		store_find(&e->guests, id, &box, &none) == 0 &&
+		store_load(&box, id, a, &rec, &none) == 0 && engine_is_elsewhere(e, &rec))
+		err_hint(err, "it is a guest that was made with --root %s", rec.root);
+	store_box_close(&box);
+	return -1;
 }
 
 int engine_check_free(
@@ -253,14 +291,17 @@ int engine_check_free(
 	store_box_close(&box);
 	if (r < 0)
 		return 0;
-	return err_set(err, ERR_EXISTS, NULL, "container with given ID already exists");
+	err_set(err, ERR_EXISTS, NULL, "container with given ID already exists");
+	return hint_root(e, id, err);
 }
 
 static int reserve(struct ctr_container *c, const struct bundle *b, struct err *err)
 {
 	c->home = engine_home(c->engine, c->backend, STORE_MAKE, err);
-	if (!c->home || store_claim(c->home, c->rec.id, &c->box, err) < 0)
+	if (!c->home)
 		return -1;
+	if (store_claim(c->home, c->rec.id, &c->box, err) < 0)
+		return err->code == ERR_EXISTS ? hint_root(c->engine, c->rec.id, err) : -1;
 	c->locked = true;
 	/* After the claim: of two that make one id, here and on a server, one sees the other. */
 	if (engine_check_free(c->engine, c->backend, c->rec.id, err) == 0 &&

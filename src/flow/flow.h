@@ -12,6 +12,8 @@ enum { BACKENDS_MAX = 4 };
 
 struct ctr_engine {
 	char *root, *data, *settings_path;
+	char *root_name; /* as records have it: absolute, without a slash at its end */
+	bool root_given; /* by the caller, who has a world of ids there */
 	const struct ctr_backend *const *backends;
 	struct ctr_context *contexts[BACKENDS_MAX]; /* NULL until asked for: engine_context() */
 	int credential_fd;
@@ -58,6 +60,8 @@ const struct store *engine_home(struct ctr_engine *, const struct ctr_backend *,
  * this backend are not. */
 int engine_check_free(
 	struct ctr_engine *, const struct ctr_backend *, const char *id, struct err *) _must_check_;
+/* Its maker was given another root than we are: an engine that isn't ours has named it. */
+bool engine_is_elsewhere(const struct ctr_engine *, const struct ctr_record *);
 /* Read once. */
 struct settings;
 int engine_settings(struct ctr_engine *, const struct settings **ret, struct err *) _must_check_;

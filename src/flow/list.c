@@ -81,7 +81,7 @@ static int load_guest(
 	if (r < 0 && why.code != ERR_NOT_FOUND && !(box.fd >= 0 && store_is_locked(&box)))
 		complain(id, &why);
 	store_box_close(&box);
-	return r == 0;
+	return r == 0 && !engine_is_elsewhere(l->engine, ret);
 }
 
 /* Its record can't be read, or has been made since the records were read: no stray. */

@@ -44,6 +44,7 @@ static const struct json_field fields[] = {
 	J_ROW_I32(struct stored, r.monitor_pid, "monitorPid", 0),
 	J_ROW_U64(struct stored, r.monitor_start, "monitorStart", 0),
 	R_BOOL(starting, "starting"),
+	R_STR(root, "root"),
 	R_STR(guest, "guest"),
 	R_STR(image_id, "imageId"),
 	{ .name = "waived",

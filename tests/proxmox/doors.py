@@ -174,6 +174,34 @@ def an_id_is_one_containers_wherever_it_lives(box):
     box.call('delete', '--force', 'both').ok()
 
 
+def another_root_is_another_world_of_ids(box):
+    """What an engine does to an id under its root isn't done to another engine's guest of that id."""
+    box.configure(waive=['kubelet-mounts', 'capabilities', 'user', 'no-new-privileges'])
+    box.create(edit=as_engine(ENGINES['crio']), id='same-name').ok()
+    box.call('start', 'same-name').ok()
+    asked = box.create_guest()
+    at = box.globals.index('--root') + 1
+    own, other = box.globals[at], os.path.join(box.folder, 'other')
+    box.globals[at] = other
+    same(asked, box.call('list', '-q').ok().out.strip())
+    box.call('state', 'same-name').fails(1, 'does not exist')
+    box.call('kill', 'same-name', 'KILL').fails(1, 'does not exist')
+    for annotations in ENGINES['crio'], {}:
+        box.create(edit=as_engine(annotations), id='same-name').fails(1, 'already exists', '--root ' + own)
+    box.call('delete', 'same-name').fails(1, 'does not exist')
+    box.call('delete', '--force', 'same-name').ok()
+    assert box.guest('same-name')['running']
+    same('created', box.status(asked))
+    box.globals[at] = own + '/'
+    same('running', box.status('same-name'))
+    every = box.globals[:at - 1] + box.globals[at + 1:]
+    same('running', json.loads(subprocess.run([CTRCTL, *every, 'state', 'same-name'], capture_output=True, check=True).stdout)['status'])
+    box.globals[at] = own
+    box.call('delete', '--force', 'same-name').ok()
+    box.call('delete', asked).ok()
+    box.nothing_on_the_server()
+
+
 # -- one list --------------------------------------------------------------------------------------------
 
 def list_has_both_backends(box):

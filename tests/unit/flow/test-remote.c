@@ -585,6 +585,9 @@ Test(remote, delete_goes_on_when_the_process_that_stood_for_it_is_dead)
 	kill(far.proxy, SIGKILL);
 	cr_assert_eq(waitpid(far.proxy, NULL, 0), far.proxy);
 	cr_assert(remote_proxy_killed(c));
+	write_file(data, "guests/db1/" CTR_PROXY_ENDED, "");
+	cr_assert_not(remote_proxy_killed(c));
+	cr_assert_eq(unlinkat(c->box.fd, CTR_PROXY_ENDED, 0), 0);
 	/* A reboot ends it too, but nobody has asked for that: what runs isn't given up. */
 	snprintf(engine->boot_id, sizeof(engine->boot_id), "11111111-2222-3333-4444-555555555555");
 	cr_assert_not(remote_proxy_killed(c));
