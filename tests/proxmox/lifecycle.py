@@ -112,6 +112,16 @@ def start_whose_answer_is_lost_starts_once(box):
     same(1, len(box.server.tasks('vzstart')))
 
 
+def start_whose_answer_is_lost_runs_once_what_ends_soon(box):
+    id = box.create_guest()
+    box.server.fault('POST .*/status/start$', 'drop')
+    box.server.fault('GET .*/tasks$', 'control', op='state', args={'vmid': box.vmid(id), 'running': False})
+    box.server.set(task_seconds=0)
+    box.call('start', id).ok()
+    same(1, len(box.server.tasks('vzstart')))
+    same('stopped', box.status(id))
+
+
 def start_whose_request_is_lost_is_asked_for_again(box):
     id = box.create_guest()
     box.server.fault('POST .*/status/start$', 'status', code=596, empty=True)

@@ -204,10 +204,12 @@ static int is_at_work(struct subject *s, const struct guest_look *look, struct e
 	return 0;
 }
 
-/* The answer was lost: has a task begun? It is waited for; what it came to, the next look tells. */
+/* The answer was lost: has a task begun? It is waited for; what it came to, the next look tells. 1
+ * when it was done once, and must not be again; 0, -1. */
 static int follow(struct subject *s, const struct act *act, const struct guest_look *look,
 	uint64_t end, struct err *err)
 {
+	const uint64_t made = guest_made_at(&s->guest, s->arena);
 	struct pve_fault fault;
 	struct pve_upid upid;
 	struct err own;
@@ -216,10 +218,17 @@ static int follow(struct subject *s, const struct act *act, const struct guest_l
 	int r = pve_task_find(s->pve, look->node, act->task, s->guest.vmid, 0, NULL, s->arena,
 		&upid, &running, err);
 
-	if (r == 1 && running && now < end &&
-		pve_task_wait(s->pve, &upid, (unsigned)(end - now), &fault, &own) < 0)
-		log_info("%s of guest %u: %s", act->task, s->guest.vmid, fault.text);
-	return r < 0 ? -1 : 0;
+	if (r <= 0)
+		return r;
+	/* Containers are started once: one that has ended is ours, since the guest was made. */
+	if (!running && (!act->once || !made || upid.start < made))
+		return 0;
+	if (now >= end)
+		return 0;
+	if (pve_task_wait(s->pve, &upid, (unsigned)(end - now), &fault, &own) == 0)
+		return act->once;
+	log_info("%s of guest %u: %s", act->task, s->guest.vmid, fault.text);
+	return 0;
 }
 
 static void hint_lock(const struct subject *s, const struct pve_fault *fault, struct err *err)
@@ -247,10 +256,11 @@ int act_again(struct subject *s, const struct act *act, const struct guest_look 
 			return 0;
 		break;
 	case PVE_AMBIGUOUS:
-		if (follow(s, act, look, end, &own) < 0) {
+		r = follow(s, act, look, end, &own);
+		if (r < 0)
 			*err = own;
-			return -1;
-		}
+		if (r != 0)
+			return r < 0 ? -1 : 2;
 		break;
 	case PVE_UNREACHED:
 		if (tries >= UNREACHED_TRIES)
@@ -391,6 +401,8 @@ int act_run(struct subject *s, const struct act *act, struct pve_fault *fault, s
 		if (fault->reason == PVE_GONE)
 			act_gone(&s->guest, err);
 		r = act_again(s, act, &look, fault, tries, end, err);
+		if (r == 2)
+			return 0;
 		if (r <= 0)
 			return -1;
 	}

@@ -62,6 +62,7 @@ struct act {
 	bool (*is_done)(const struct guest_look *); /* nothing (more) to do */
 	unsigned deadline_ms;
 	bool no_wait; /* the task goes on by itself: only what fails at once is seen */
+	bool once;    /* its effect may be over before the next look: its task tells */
 	int note;     /* enum guest_stop: goes into the journal before the call */
 };
 
@@ -72,7 +73,8 @@ int act_run(struct subject *, const struct act *, struct pve_fault *, struct err
 int act_kill(struct subject *, struct pve_fault *, struct err *) _must_check_;
 
 /* May `fault` go away by itself? Then sleeps and returns 1; 0 when it doesn't, or `end_ms` (of
- * pve_now_ms) has come: *err is as it was, with a hint. -1: the look that it takes failed. */
+ * pve_now_ms) has come: *err is as it was, with a hint. -1: the look that it takes failed. Of one
+ * that is done `once`, whose answer was lost, 2: it was done. */
 int act_again(struct subject *, const struct act *, const struct guest_look *,
 	const struct pve_fault *, unsigned tries, uint64_t end_ms, struct err *) _must_check_;
 

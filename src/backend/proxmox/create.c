@@ -185,6 +185,19 @@ static int wait_for_it(
 	return in_task(m, err);
 }
 
+/* It is ours, and no task works on it: so the newest task has made it. Without that, what is asked
+ * for by the time of its making is asked by our clock. */
+static void note_task(struct making *m)
+{
+	struct err why = ERR_INIT;
+	struct pve_upid upid;
+	bool running;
+
+	if (pve_task_find(m->pve, m->guest.node, "vzcreate", m->guest.vmid, 0, NULL, m->a, &upid,
+		    &running, &why) == 1)
+		m->guest.upid = upid.text;
+}
+
 /* The answer was lost: what is there now? *why: what the POST failed with. */
 static int reconcile(struct making *m, const struct err *why, enum outcome *ret, struct err *err)
 {
@@ -196,6 +209,8 @@ static int reconcile(struct making *m, const struct err *why, enum outcome *ret,
 		*err = failed;
 		return err_in(err, "after an answer was lost:");
 	}
+	if (what == SETTLED_OURS)
+		note_task(m);
 	*ret = what == SETTLED_OURS ? MADE : what == SETTLED_NONE ? POST_AGAIN : NEXT_VMID;
 	return 0;
 }

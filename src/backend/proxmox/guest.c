@@ -104,6 +104,14 @@ const char *guest_name(unsigned vmid, const char *node, char buf[GUEST_NAME_MAX]
 	return buf;
 }
 
+uint64_t guest_made_at(const struct guest *g, struct arena *a)
+{
+	struct err err = ERR_INIT;
+	struct pve_upid making;
+
+	return g->upid && pve_upid_parse(g->upid, a, &making, &err) == 0 ? making.start : g->posted;
+}
+
 /* ---- where it is ---- */
 
 static const char *path_of(

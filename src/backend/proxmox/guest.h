@@ -54,6 +54,10 @@ int guest_load(int dir_fd, struct arena *, struct guest *ret, struct err *) _mus
 /* Atomic; the file and its folder are synced. */
 int guest_save(int dir_fd, const struct guest *, struct err *) _must_check_;
 
+/* When its making was begun, by the node's clock as far as that is known: what an earlier guest of
+ * this VMID did was before. 0: nothing is known of it (a stray). */
+uint64_t guest_made_at(const struct guest *, struct arena *);
+
 /* The node's name in the arena when the cluster has this VMID, whoever's it is. 1, 0, -1. */
 int guest_where(struct pve *, unsigned vmid, struct arena *, const char **ret_node,
 	struct err *) _must_check_;

@@ -44,6 +44,7 @@ int proxmox_start(const struct ctr_record *rec, int dir_fd, const struct oci_spe
 		.task = "vzstart",
 		.is_done = is_up,
 		.deadline_ms = s.pve->cfg->start_s * 1000,
+		.once = true,
 		.note = GUEST_NOT_STOPPED };
 	if (act_run(&s, &act, &fault, err) < 0)
 		return -1;

@@ -86,16 +86,6 @@ static void disconnect(struct proxy *p)
 /* Of one that no look has seen running yet. */
 enum begun { NOT_BEGUN, BEGINNING, BEGUN };
 
-/* When it was made, by the node's clock: an earlier guest of this number may have been started
- * shortly before. */
-static uint64_t made_at(const struct guest *g, struct arena *a)
-{
-	struct err err = ERR_INIT;
-	struct pve_upid making;
-
-	return g->upid && pve_upid_parse(g->upid, a, &making, &err) == 0 ? making.start : g->posted;
-}
-
 /* It may have ended so soon that no look saw it running: then its start task is there. */
 static enum begun was_started(
 	struct proxy *p, const struct guest *g, const char *node, struct arena *a)
@@ -106,8 +96,8 @@ static enum begun was_started(
 	const char *text;
 	bool running;
 
-	if (pve_task_find(&p->context.pve, node, "vzstart", g->vmid, made_at(g, a), NULL, a, &upid,
-		    &running, &err) != 1)
+	if (pve_task_find(&p->context.pve, node, "vzstart", g->vmid, guest_made_at(g, a), NULL, a,
+		    &upid, &running, &err) != 1)
 		return NOT_BEGUN;
 	if (running)
 		return BEGINNING;
@@ -131,8 +121,8 @@ static bool comes_back(struct proxy *p, const struct guest *g, const char *node,
 	bool running = false;
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
-		if (pve_task_find(&p->context.pve, node, types[i], g->vmid, made_at(g, a), NULL, a,
-			    &upid, &running, &err) == 1 &&
+		if (pve_task_find(&p->context.pve, node, types[i], g->vmid, guest_made_at(g, a),
+			    NULL, a, &upid, &running, &err) == 1 &&
 			running)
 			return true;
 	return false;

@@ -218,7 +218,37 @@ Test(lifecycle, start_whose_answer_is_lost_is_not_asked_for_twice)
 		{ "POST " GUEST "/status/start ", 0, .outcome = HTTPS_LOST, .reason = "lost" },
 		{ "GET /nodes/pve1/tasks?vmid=200104&typefilter=vzstart&source=all&limit=50", 200,
 			"{\"data\":[{\"upid\":\"" UPID("vzstart") "\"}]}" },
-		ENDED("vzstart", "OK"), LOOK("running"));
+		ENDED("vzstart", "OK"));
+	cr_assert_eq(proxmox_start(&rec, dir_fd, NULL, NULL, &err), 0, "%s", said());
+	SCRIPT_ENDS();
+}
+
+/* It may have run, and ended, before its task is looked for: it must not run again. An earlier
+ * guest's start, and one that failed, don't count. */
+Test(lifecycle, start_whose_answer_is_lost_is_done_when_it_has_run_already)
+{
+#define LOST { "POST " GUEST "/status/start ", 0, .outcome = HTTPS_LOST, .reason = "lost" }
+#define STARTS                                                                                   \
+	{                                                                                        \
+		"GET /nodes/pve1/tasks?vmid=200104&typefilter=vzstart&source=all&limit=50", 200, \
+			"{\"data\":[{\"upid\":\"" UPID("vzstart") "\",\"endtime\":1755427600}]}" \
+	}
+	journal.upid = "UPID:pve1:00001233:0012D600:68A1B2C0:vzcreate:200104:ctrctl@pve!ctrl:";
+	save();
+	SCRIPT(LOOK("stopped"), OURS, LOST, STARTS, ENDED("vzstart", "OK"));
+	cr_assert_eq(proxmox_start(&rec, dir_fd, NULL, NULL, &err), 0, "%s", said());
+	SCRIPT_ENDS();
+
+	SCRIPT(LOOK("stopped"), OURS, LOST, STARTS, ENDED("vzstart", "no such disk"),
+		LOG("vzstart", ""), LOOK("stopped"), OURS,
+		BEGUN("POST " GUEST "/status/start ", "vzstart"), ENDED("vzstart", "OK"));
+	cr_assert_eq(proxmox_start(&rec, dir_fd, NULL, NULL, &err), 0, "%s", said());
+	SCRIPT_ENDS();
+
+	journal.upid = "UPID:pve1:00001235:0012D700:68A1B2C9:vzcreate:200104:ctrctl@pve!ctrl:";
+	save();
+	SCRIPT(LOOK("stopped"), OURS, LOST, STARTS, LOOK("stopped"), OURS,
+		BEGUN("POST " GUEST "/status/start ", "vzstart"), ENDED("vzstart", "OK"));
 	cr_assert_eq(proxmox_start(&rec, dir_fd, NULL, NULL, &err), 0, "%s", said());
 	SCRIPT_ENDS();
 }
