@@ -218,6 +218,21 @@ def before_start_a_signal_ends_the_process_alone(box):
     g.delete('--force')
 
 
+def while_a_start_is_at_work_a_signal_waits_for_it(box):
+    g = ctr(box, start=False)
+    box.server.fault('POST .*/status/start', 'hold')
+    with subprocess.Popen([CTRCTL, *box.globals, 'start', 'c'], stdin=subprocess.DEVNULL) as start:
+        eventually(lambda: box.server.faults()[0]['hits'], what='a start on its way')
+        g.signal(15)
+        g.look_again(3)
+        assert g.runs()
+        box.server.clear_faults()
+        same(0, start.wait(60))
+    g.ends(0)
+    same(1, len(box.server.tasks('vzshutdown')))
+    g.delete()
+
+
 def a_kill_is_seen_by_the_process(box):
     g = ctr(box)
     box.call('kill', 'c', 'KILL').ok()

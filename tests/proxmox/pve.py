@@ -38,7 +38,7 @@ box.server, a Server:
                         redirect (to, code), kill (pidfile: the client gets SIGKILL)
       carried out:      drop (no answer), rst_after, close_after_headers, truncate (bytes), drip_headers, drip_body (seconds),
                         wrong_length (more), invalid_json, html, null_data, twice (a key doubled), huge (mib), gzip_garbage, body (text),
-                        delay (seconds; before it is), kill_after (pidfile),
+                        delay (seconds; before it is), hold (before it is, until clear_faults()), kill_after (pidfile),
                         gather (n; with count=n: the answers wait until n such requests have been carried out)
       control (op, args={}, after=False)        something else happens first (or right after it): quorum lost, a migration, the id taken:
                         do='control', op='make_qemu', args={'vmid': '$vmid'}    ($vmid: that of the request)

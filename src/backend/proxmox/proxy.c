@@ -18,6 +18,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -206,6 +207,16 @@ static bool has_lasted(const struct proxy *p)
 	return (uint64_t)RUNNING_MS * p->ended_looks > p->context.cfg->reboot_s * UINT64_C(1000);
 }
 
+/* Nothing can begin from here on: whoever starts it holds the folder. A start that was at work, or
+ * has just been done, is waited for. */
+static void end_unless_started(struct proxy *p)
+{
+	_close_ int lock = openat(p->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0 && look(p) == SEEN_STOPPED && !p->ran)
+		end(p, 128 + p->first_signal);
+}
+
 static void judge(struct proxy *p, enum seen seen)
 {
 	const bool over = seen == SEEN_GONE || (seen == SEEN_STOPPED && p->ran);
@@ -218,7 +229,7 @@ static void judge(struct proxy *p, enum seen seen)
 		end(p, status_of_end(p));
 	/* There is nothing yet that could be shut down. */
 	if (seen == SEEN_STOPPED && p->asked && !p->ran)
-		end(p, 128 + p->first_signal);
+		end_unless_started(p);
 }
 
 /* ---- signals ---- */

@@ -177,7 +177,7 @@ def task_list(world):
 
 OPS = {
     'set': set_knobs, 'knobs': lambda world: world.knobs, 'fault': lambda world, **rule: world.rules.add(**rule),
-    'clear_faults': lambda world: world.rules.clear(),
+    'clear_faults': lambda world: world.rules.clear(world.changed),
     'faults': lambda world: [{'match': r['match'], 'do': r['do'], 'hits': r['hits'], 'seen': r['seen']} for r in world.rules.rules],
     'requests': lambda world: world.log, 'clear_requests': lambda world: world.log.clear(),
     'guests': lambda world: [described(world, g) for g in world.guests.values()],

@@ -20,8 +20,10 @@ class Rules:
         rule['random'] = random.Random(rule.get('seed', 1))
         self.rules.append(rule)
 
-    def clear(self):
+    def clear(self, changed=None):
         self.rules = []
+        if changed:
+            changed.notify_all()
 
     def of(self, text):
         """The first rule that hits, or None. All that match are counted."""

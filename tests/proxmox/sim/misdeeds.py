@@ -153,6 +153,10 @@ def commit(conn, r, rule):
             conn.world.changed.notify_all()
             conn.world.changed.wait_for(lambda: rule['arrived'] >= rule['n'], 60)
         return conn.reply(r, answer)
+    if do == 'hold':
+        with conn.world.changed:
+            conn.world.changed.wait_for(lambda: rule not in conn.world.rules.rules, 60)
+        return conn.reply(r, conn.answer(r))
     if do == 'control':
         with conn.world.lock:
             args = {k: vmid_of(r) if v == '$vmid' else v for k, v in rule.get('args', {}).items()}
