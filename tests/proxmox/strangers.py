@@ -158,7 +158,8 @@ def one_whose_description_was_edited_away_is_not_touched(box):
 
     def test():
         same('running', box.status(id))
-        box.call('kill', id, 'KILL').fails(1)
+        for options in [], ['--all']:
+            box.call('kill', *options, id, 'KILL').fails(1, 'its description has no line')
         box.call('delete', '--force', id).fails(1, "isn't touched", 'docs/proxmox.md')
     untouched(box, test)
     same(True, box.server.guest(vmid)['running'])

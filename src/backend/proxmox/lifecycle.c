@@ -166,9 +166,12 @@ int proxmox_signal(const struct ctr_record *rec, int dir_fd, int signo, bool all
 		return 0;
 	if ((signo == SIGKILL ? act_kill(&s, &fault, err) : ask_to_end(&s, &fault, err)) == 0)
 		return 0;
-	/* ERR_STATE would say that there is nothing to signal; but it is there, and locked. */
+	/* ERR_STATE would say that there is nothing to signal; but it is there, and locked, or isn't
+	 * proven to be ours. */
 	if (fault.reason == PVE_LOCKED || fault.reason == PVE_LOCK_STALE)
 		err->code = ERR_UNAVAILABLE;
+	else if (fault.reason == PVE_OK && err->code == ERR_STATE)
+		err->code = ERR_DENIED;
 	return -1;
 }
 
