@@ -62,7 +62,7 @@ class Guest:
                 return
             if time.monotonic() > deadline:
                 break
-            if n % 10 == 0:
+            if n % 3 == 0:
                 self.touch()
             time.sleep(0.05)
         fail('the process that stands for the guest goes on')
@@ -378,6 +378,22 @@ def another_guest_of_that_number_isnt_taken_for_it(box):
     g.ends(255, seconds=80)
     box.call('delete', '--force', 'c')
     assert box.server.guest(g.vmid)['running']
+
+
+def one_whose_notes_were_edited_is_watched_on(box):
+    g = ctr(box)
+    g.is_seen_running()
+    box.server.edit_description(g.vmid, 'my notes')
+    box.server.control('restart', vmid=g.vmid)
+    proofs = len(box.server.requests('GET .*/config'))
+    g.look_again(31)
+    assert len(box.server.requests('GET .*/config')) > proofs
+    assert g.runs()
+    box.server.control('state', vmid=g.vmid, running=False)
+    g.ends(255)
+    box.call('delete', 'c').fails(1, "isn't touched")
+    box.server.remove(g.vmid)
+    g.delete()
 
 
 def a_secret_that_came_by_fd_serves_the_process_too(box):

@@ -8,7 +8,7 @@
  * It can be killed at any time: the guest goes on, and delete removes it. A server that doesn't
  * answer says nothing about the guest, so it waits without end for one that does.
  */
-#include "backend/proxmox/proxmox.h"
+#include "backend/proxmox/act.h"
 
 #include "base/fd.h"
 #include "base/log.h"
@@ -135,11 +135,13 @@ static bool is_another(
 	struct proxy *p, const struct guest *g, const struct guest_look *now, struct arena *a)
 {
 	const bool anew = now->uptime < p->uptime || p->looks++ % LOOKS_PER_PROOF == 0;
+	struct subject s = { .pve = &p->context.pve, .arena = a, .dir_fd = FD_NONE, .guest = *g };
+	const struct json *config;
 	struct err err = ERR_INIT;
 
 	p->uptime = now->uptime;
-	if (!anew || guest_is_ours(&p->context.pve, g, now->node, false, a, NULL, &err) >= 0 ||
-		err.code != ERR_STATE)
+	/* One whose description was edited is watched on: nobody else's name is in it. */
+	if (!anew || act_whose(&s, now->node, &config, &err) != ACT_FOREIGN)
 		return false;
 	p->uptime = UINT64_MAX; /* the next look asks again */
 	return true;
