@@ -85,8 +85,9 @@ struct ctr_context;
 struct settings;
 struct ctr_setup {
 	const struct settings *settings; /* outlives the context */
-	int credential_fd; /* where a remote backend's secret is read from instead of the
-			      configured file; FD_NONE (<0): the file. Borrowed */
+	const char *settings_path; /* where they came from, absolute; NULL: the default. Borrowed */
+	int credential_fd;         /* where a remote backend's secret is read from instead of the
+				      configured file; FD_NONE (<0): the file. Borrowed */
 };
 
 /* What a backend needs to make a container. Everything is borrowed for the call. */

@@ -17,8 +17,8 @@ enum { LOCK_TIMEOUT_MS = 10000 };
 
 /* ---- the engine ---- */
 
-/* One root may be written in two ways; nothing need be there yet. */
-static char *root_name(const char *path)
+/* One folder may be written in two ways; nothing need be there yet. */
+static char *absolute(const char *path)
 {
 	_free_ char *cwd = *path == '/' ? NULL : getcwd(NULL, 0);
 	char *name = strf("%s%s%s", cwd ? cwd : "", cwd ? "/" : "", path);
@@ -38,10 +38,10 @@ struct ctr_engine *ctr_engine_open(const struct ctr_engine_options *o, struct er
 		e->guests = (struct store){ .fd = FD_NONE, .durable = true };
 		e->credential_fd = o->credential_fd ? *o->credential_fd : FD_NONE;
 		e->root = strdup(o->root ? o->root : CTR_ROOT_DEFAULT);
-		e->root_name = root_name(o->root ? o->root : CTR_ROOT_DEFAULT);
+		e->root_name = absolute(o->root ? o->root : CTR_ROOT_DEFAULT);
 		e->root_given = o->root;
 		e->data = strdup(o->data ? o->data : CTR_DATA_DEFAULT);
-		e->settings_path = o->settings ? strdup(o->settings) : NULL;
+		e->settings_path = o->settings ? absolute(o->settings) : NULL;
 		e->arena = arena_new();
 	}
 	if (!e || !e->root || !e->root_name || !e->data || !e->arena ||
@@ -124,7 +124,8 @@ const struct store *engine_home(
 int engine_context(struct ctr_engine *e, const struct ctr_backend *b, struct ctr_context **ret,
 	struct err *err)
 {
-	struct ctr_setup setup = { .credential_fd = e->credential_fd };
+	struct ctr_setup setup = { .settings_path = e->settings_path,
+		.credential_fd = e->credential_fd };
 	size_t i = 0;
 
 	*ret = NULL;

@@ -3,9 +3,11 @@
 """Guests from bundles, as engines make them, and the process that stands for each: its pid, its signals, its end."""
 import array
 import ctypes
+import hashlib
 import itertools
 import select
 import signal
+import ssl
 
 from pve import *
 
@@ -25,12 +27,12 @@ def become_subreaper():
 class Guest:
     """A bundle made a guest, with the process that stands for it."""
 
-    def __init__(self, box, name='ctr', id='c', start=True, edit=None, options=()):
+    def __init__(self, box, name='ctr', id='c', start=True, edit=None, before=(), options=(), **more):
         become_subreaper()
         self.box, self.id = box, id
         path = bundle(box, name, edit)
         self.pid_file = os.path.join(box.folder, id + '.pid')
-        box.call('create', '--bundle', path, '--pid-file', self.pid_file, *options, id).ok()
+        box.call(*before, 'create', '--bundle', path, '--pid-file', self.pid_file, *options, id, **more).ok()
         with open(self.pid_file, encoding='ascii') as f:
             self.pid = int(f.read())
         self.vmid = box.vmid(id)
@@ -424,6 +426,34 @@ def a_secret_that_came_by_fd_serves_the_process_too(box):
         same(0, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 'exit status')
         call('delete', 'c')
         box.nothing_on_the_server()
+
+
+def a_renewed_certificate_is_read_of_in_the_settings(box):
+    g = ctr(box)
+    g.is_seen_running()
+    box.server.set(cert='other', keep_alive_requests=1)
+    box.call('state', 'c').fails(1, 'fingerprint')
+    with open(os.path.join(certificates(), 'other.pem'), encoding='ascii') as f:
+        digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(f.read())).hexdigest().upper()
+    box.configure(fingerprint=':'.join(digest[i:i + 2] for i in range(0, 64, 2)))
+    g.look_again(2)
+    g.signal(15)
+    g.ends(0)
+    g.delete()
+
+
+def one_that_cant_ask_any_more_ends_by_a_kill_that_was_seen(box):
+    become_subreaper()
+    box.configure(waive=['no-new-privileges', 'resources'], tokenFile=None, credential='fd')
+    with open(box.server.token_file, 'rb') as f:
+        g = Guest(box, start=False, before=('--credential-fd', str(f.fileno())), pass_fds=[f.fileno()])
+    box.server.revoke()
+    box.configure(box.server.as_root())
+    box.call('start', 'c').ok()
+    g.touch()
+    box.call('kill', 'c', 'KILL').ok()
+    g.ends(137)
+    g.delete()
 
 
 # -- its own death ---------------------------------------------------------------------------------------

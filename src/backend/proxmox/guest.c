@@ -40,6 +40,7 @@ static const struct json_field fields[] = {
 	J_ROW_U64(struct stored, g.sent, "sent", 0),
 	J_ROW_U32(struct stored, g.posts, "posts", 0),
 	J_ROW_ENUM(struct stored, g.stopped_by, "stoppedBy", 0, &stops),
+	J_ROW_BOOL(struct stored, g.ended, "ended", 0),
 	J_ROW_BOOL(struct stored, g.proxy, "proxy", 0),
 	J_ROW_STR(struct stored, g.log_file, "logFile", 0),
 	{ 0 },

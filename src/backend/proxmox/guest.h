@@ -35,6 +35,7 @@ struct guest {
 	uint64_t sent;   /* the last POST, by our clock; 0: none that could still arrive */
 	uint32_t posts;  /* so many were sent for this VMID */
 	int stopped_by;  /* enum guest_stop: by us */
+	bool ended;      /* and we have seen it stopped */
 	bool proxy;      /* a process stands for it: record.pid */
 	const char *log_file;
 	const char *created; /* the record's, not stored here; NULL or "": not known */

@@ -68,6 +68,16 @@ static int stop_now(
 	return act_run(s, &act, fault, err);
 }
 
+/* For the process that stands for it, which may not reach the server. */
+static int note_ended(struct subject *s)
+{
+	if (s->dir_fd < 0 || !s->guest.proxy || s->guest.ended)
+		return 0;
+	s->guest.ended = true;
+	act_save(s);
+	return 0;
+}
+
 /* A shutdown that goes on holds the guest: it is asked to end. If it can't be, the stop waits. */
 static void cancel_shutdown(struct subject *s)
 {
@@ -165,9 +175,9 @@ int proxmox_signal(const struct ctr_record *rec, int dir_fd, int signo, bool all
 	if (signo == 0)
 		return 0;
 	if ((signo == SIGKILL ? act_kill(&s, &fault, err) : ask_to_end(&s, &fault, err)) == 0)
-		return 0;
-	/* ERR_STATE would say that there is nothing to signal; but it is there, and locked, or isn't
-	 * proven to be ours. */
+		return signo == SIGKILL ? note_ended(&s) : 0;
+	/* ERR_STATE would say that there is nothing to signal; but it is there, and locked, or
+	 * isn't proven to be ours. */
 	if (fault.reason == PVE_LOCKED || fault.reason == PVE_LOCK_STALE)
 		err->code = ERR_UNAVAILABLE;
 	else if (fault.reason == PVE_OK && err->code == ERR_STATE)
@@ -227,7 +237,9 @@ int proxmox_stop(const struct ctr_record *rec, int dir_fd, int grace_ms, struct 
 	if (grace_ms <= 0 || (r < 0 && calls_for_force(fault.reason)))
 		r = act_kill(&s, &fault, err);
 	/* What isn't there doesn't run. */
-	return r < 0 && fault.reason == PVE_GONE ? 0 : r;
+	if (r < 0 && fault.reason != PVE_GONE)
+		return -1;
+	return note_ended(&s);
 }
 
 /* ---- status ---- */

@@ -23,6 +23,7 @@ static struct ctr_context *proxmox_open(const struct ctr_setup *setup, struct er
 		return NULL;
 	}
 	c->cfg = setup->settings->proxmox;
+	c->settings_path = setup->settings_path;
 	c->pve = (struct pve){ .cfg = c->cfg, .arena = c->arena };
 	if (!c->cfg)
 		return c;

@@ -9,6 +9,7 @@
 
 struct ctr_context {
 	const struct settings_proxmox *cfg; /* NULL: there is no such section */
+	const char *settings_path;          /* of the file that it is in; NULL: the default */
 	struct pve pve;
 	struct arena *arena; /* of what lives as long as the context */
 	bool gave_up; /* a create has, over lost answers: what may come late is left to delete */

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/sys.h"
+#include "model/settings.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -47,10 +48,11 @@ enum seen { SEEN_NOTHING, SEEN_RUNNING, SEEN_STOPPED, SEEN_BUSY, SEEN_GONE };
 
 struct proxy {
 	struct ctr_record rec;
-	struct ctr_context context; /* its own: the creator's connection isn't shared */
-	int dir, folder, signals;   /* fds: the record's folder, what changes in it, signals */
-	int terminal;               /* the other end of the terminal that was handed out */
-	int credential;             /* where the secret is read from, or FD_NONE: the file */
+	struct ctr_context context;          /* its own: the creator's connection isn't shared */
+	const struct settings_proxmox *born; /* the section as it was then */
+	int dir, folder, signals; /* fds: the record's folder, what changes in it, signals */
+	int terminal;             /* the other end of the terminal that was handed out */
+	int credential;           /* where the secret is read from, or FD_NONE: the file */
 	int first_signal;
 	unsigned asked, done; /* signals: got, acted upon */
 	bool ran;             /* it has been seen running, or was started and has ended */
@@ -64,15 +66,29 @@ struct proxy {
 
 /* ---- looking ---- */
 
+/* It may live for long: certificates are renewed, servers move. A file that can't be read, being
+ * written, say, changes nothing. */
+static const struct settings_proxmox *settings_now(const struct proxy *p)
+{
+	struct err err = ERR_INIT;
+	struct settings s;
+
+	if (settings_load(p->context.settings_path, p->context.arena, &s, &err) < 0 || !s.proxmox)
+		return p->born;
+	return s.proxmox;
+}
+
 /* A session for a while: the program that holds the connection is ended when it would idle. */
 static int connect_anew(struct proxy *p, struct err *err)
 {
 	if (p->context.pve.client)
 		return 0;
+	p->context.cfg = p->born;
 	arena_free(p->context.arena);
 	p->context.arena = arena_new();
 	if (!p->context.arena)
 		return err_nomem(err);
+	p->context.cfg = settings_now(p);
 	p->context.pve = (struct pve){ .cfg = p->context.cfg, .arena = p->context.arena };
 	p->context.pve.client = pve_client_new(p->context.cfg, p->credential, err);
 	return p->context.pve.client ? 0 : -1;
@@ -155,13 +171,15 @@ static enum seen look(struct proxy *p)
 	struct guest_look now;
 	struct guest g;
 
-	if (!a || guest_load(p->dir, a, &g, &err) != 1 || !str_eq(g.id, p->rec.id) ||
-		connect_anew(p, &err) < 0)
+	if (!a || guest_load(p->dir, a, &g, &err) != 1 || !str_eq(g.id, p->rec.id))
 		return SEEN_NOTHING;
 	g.created = p->rec.created;
 	p->stopped_by = g.stopped_by;
-	if (guest_look(&p->context.pve, &g, a, &now, &err) < 0)
-		return SEEN_NOTHING;
+	if (connect_anew(p, &err) < 0 || guest_look(&p->context.pve, &g, a, &now, &err) < 0) {
+		/* Who stopped it has seen that. */
+		p->ran |= g.ended;
+		return g.ended ? SEEN_STOPPED : SEEN_NOTHING;
+	}
 	if (!now.exists || is_another(p, &g, &now, a))
 		return SEEN_GONE;
 	if (str_eq(now.status, "running")) {
@@ -309,6 +327,8 @@ static _noreturn_ void follow(struct proxy *p)
 			end(p, status_of_end(p));
 		seen = look(p);
 		judge(p, seen);
+		if (seen == SEEN_NOTHING)
+			disconnect(p); /* the next look goes by what the settings are then */
 		if (seen == SEEN_RUNNING || (seen == SEEN_NOTHING && p->ran))
 			act(p);
 		p->wait_ms = next_wait(p, seen);
@@ -505,7 +525,9 @@ int proxmox_proxy_begin(
 	const struct ctr_input *in, struct ctr_record *rec, int dir_fd, struct err *err)
 {
 	struct proxy p = { .rec = *rec,
+		.born = in->context->cfg,
 		.context.cfg = in->context->cfg,
+		.context.settings_path = in->context->settings_path,
 		.credential = pve_client_credential(in->context->pve.client) };
 	_close_ int to_read = FD_NONE, to_write = FD_NONE, terminal = FD_NONE;
 	sigset_t watched, held, before;
