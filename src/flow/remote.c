@@ -99,7 +99,8 @@ bool remote_proxy_killed(const struct ctr_container *c)
 /* ---- kill ---- */
 
 /* Nothing runs in it that could get a signal. What would end a waiting init ends it: it counts as
- * stopped from now on. 1: it was started meanwhile. */
+ * stopped from now on. Which signals those are the backend knows, which refuses the others and
+ * finds nothing for these. 1: it was started meanwhile. */
 static int kill_created(struct ctr_container *c, int signo, struct err *err)
 {
 	_close_ int proxy = FD_NONE;
@@ -110,10 +111,12 @@ static int kill_created(struct ctr_container *c, int signo, struct err *err)
 		return -1;
 	if (c->rec.phase != CTR_CREATED)
 		return 1;
-	if (note(c, CTR_RUNNING, false, err) < 0)
+	if (c->backend->signal(&c->rec, c->box.fd, signo, false, err) == 0)
+		return 0;
+	if (err->code != ERR_STATE || note(c, CTR_RUNNING, false, err) < 0)
 		return -1;
 	proxy = open_proxy(c);
-	if (proxy >= 0 && sys_pidfd_send_signal(proxy, SIGKILL) < 0 && errno != ESRCH)
+	if (proxy >= 0 && sys_pidfd_send_signal(proxy, signo) < 0 && errno != ESRCH)
 		return err_sys(err, errno, "pidfd_send_signal", "%d", (int)c->rec.pid);
 	return 0;
 }

@@ -220,6 +220,18 @@ def before_start_a_signal_ends_the_process_alone(box):
     g.delete('--force')
 
 
+def a_kill_before_start_ends_it_with_that_signal(box):
+    for name, status in ('TERM', 128 + 15), ('HUP', 128 + 1), ('KILL', -9):
+        g = ctr(box, start=False)
+        box.call('kill', 'c', 'USR1').fails(1, 'USR1')
+        same('created', box.status('c'))
+        box.call('kill', 'c', name).ok()
+        same('stopped', box.status('c'))
+        g.ends(status)
+        same([], box.server.tasks('vzshutdown') + box.server.tasks('vzstop'))
+        g.delete()
+
+
 def while_a_start_is_at_work_a_signal_waits_for_it(box):
     g = ctr(box, start=False)
     box.server.fault('POST .*/status/start', 'hold')

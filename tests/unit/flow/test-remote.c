@@ -505,14 +505,18 @@ Test(remote, a_created_one_that_is_killed_has_stopped)
 	c = open_it("db1", CTR_READ);
 	cr_assert(c, "%s", said());
 	cr_assert_eq(ctr_container_kill(c, 0, false, &err), 0);
+	far.fails = "signal";
+	far.why = ERR_UNSUPPORTED;
+	cr_assert_eq(ctr_container_kill(c, SIGUSR1, false, &err), -1);
 	cr_assert_eq(status_of(c), CTR_CREATED);
+	far.fails = NULL;
 	cr_assert_eq(ctr_container_kill(c, SIGTERM, false, &err), 0, "%s", said());
 	cr_assert_eq(status_of(c), CTR_STOPPED);
 	cr_assert(noted("db1", "running"));
 	cr_assert_eq(far.signalled, 0);
 	int how = 0;
 	cr_assert_eq(waitpid(far.proxy, &how, 0), far.proxy);
-	cr_assert(WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL);
+	cr_assert(WIFSIGNALED(how) && WTERMSIG(how) == SIGTERM);
 	cr_assert_eq(ctr_container_delete(c, false, &err), 0, "%s", said());
 	ctr_container_close(c);
 }
