@@ -76,9 +76,8 @@ enum https_outcome {
 	HTTPS_UNTRUSTED, /* nor has it, for it isn't the server that was configured */
 	HTTPS_LOST,      /* it may have got it: time-out, connection lost, half an answer */
 	HTTPS_TOO_BIG,   /* it has got it; the answer is over HTTPS_ANSWER_MAX */
-	HTTPS_NO_LOGIN,  /* the login was refused, so it wasn't sent; status and body are the
-			    login's.  401, too: a second factor is needed. 200: there was no ticket
-			    in  it */
+	HTTPS_NO_LOGIN,  /* the login was refused, so it wasn't sent; status and body are its own:
+			    401 for a second factor, too, 200 where it brought no ticket */
 	HTTPS_NO_SECRET, /* the credential can't be read or has a wrong form */
 	HTTPS_OUTCOME_N
 };
