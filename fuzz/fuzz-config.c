@@ -96,7 +96,7 @@ static void plan_it(const struct oci_spec *spec, struct arena *arena)
 
 /* Nothing of it can become another line or another property of the guest's configuration. */
 static void check_parameters(
-	const struct guest_wish *w, const struct settings_proxmox *cfg, struct arena *arena)
+	struct guest_wish *w, const struct settings_proxmox *cfg, struct arena *arena)
 {
 	const struct pve_target target = { .node = "pve1",
 		.vmid = 200000,

@@ -49,7 +49,7 @@ static const struct {
 };
 
 struct build {
-	const struct guest_wish *w;
+	struct guest_wish *w;
 	const struct pve_target *t;
 	const struct settings_proxmox *cfg;
 	struct arena *a;
@@ -414,7 +414,7 @@ static int check_version(struct build *b)
 {
 	if (b->t->template.oci && needs_91(b, "a guest from an OCI archive") < 0)
 		return -1;
-	if ((b->w->n_argv || b->w->cwd) && needs_91(b, "a command of one's own") < 0)
+	if (b->w->n_argv && needs_91(b, "a command of one's own") < 0)
 		return -1;
 	return b->w->env.n ? needs_91(b, "an environment") : 0;
 }
@@ -458,21 +458,30 @@ static int set_env(
 	return 0;
 }
 
-/* Of a template. */
+/* There is nothing that could go there: the waiver lets it go, and it is noted. */
+static int lose_folder(
+	struct guest_wish *w, const struct settings_proxmox *cfg, const char *why, struct err *err)
+{
+	if (cfg->waive[WAIVE_WORKING_DIR]) {
+		w->waived[WAIVE_WORKING_DIR] = true;
+		return 0;
+	}
+	return err_set(err, ERR_UNSUPPORTED, w->cwd,
+		"%s; \"%s\" in proxmox.waive would let the working directory go", why,
+		settings_waiver_name(WAIVE_WORKING_DIR));
+}
+
+/* Of a template, which begins in "/". */
 static int add_program(struct build *b)
 {
-	const struct guest_wish *w = b->w;
+	struct guest_wish *w = b->w;
+	const char *cwd = str_eq(w->cwd, "/") ? NULL : w->cwd;
 	struct ctr_map_str env = w->env;
 	const char **argv = w->argv;
 	size_t n = w->n_argv;
 
-	if (w->cwd && n == 0) {
-		err_set(b->err, ERR_UNSUPPORTED, w->cwd,
-			"a guest's own init begins in /; \"%s\" in proxmox.waive would let the "
-			"working directory go",
-			settings_waiver_name(WAIVE_WORKING_DIR));
+	if (cwd && n == 0 && lose_folder(w, b->cfg, "a guest's own init begins in /", b->err) < 0)
 		return -1;
-	}
 	if (w->args_only && n) {
 		argv = arena_array(b->a, n + 1, sizeof(*argv));
 		if (!argv)
@@ -481,7 +490,7 @@ static int add_program(struct build *b)
 		memcpy(argv + 1, w->argv, n * sizeof(*argv));
 		n++;
 	}
-	if (n && set_program(argv, n, w->cwd, &env, b->a, b->form, b->err) < 0)
+	if (n && set_program(argv, n, cwd, &env, b->a, b->form, b->err) < 0)
 		return -1;
 	/* Its console shows what the program writes, not a login. */
 	if (!runs_init(b))
@@ -540,7 +549,7 @@ static int add_identity(struct build *b)
 	return 0;
 }
 
-int params_build(const struct guest_wish *w, const struct pve_target *t,
+int params_build(struct guest_wish *w, const struct pve_target *t,
 	const struct settings_proxmox *cfg, struct arena *a, struct pve_form *form, struct err *err)
 {
 	struct build b = { w, t, cfg, a, form, err };
@@ -649,8 +658,9 @@ static int image_program(const char *text, struct arena *a, const char ***ret, s
 	return 0;
 }
 
-static int second_program(const struct guest_wish *w, const struct json *config,
-	struct ctr_map_str *env, struct arena *a, struct pve_form *form, struct err *err)
+static int second_program(struct guest_wish *w, const struct settings_proxmox *cfg,
+	const struct json *config, struct ctr_map_str *env, struct arena *a, struct pve_form *form,
+	struct err *err)
 {
 	const char *text = text_of(config, "entrypoint");
 	const char *own = lxc_line(config, "lxc.init.cwd");
@@ -666,8 +676,8 @@ static int second_program(const struct guest_wish *w, const struct json *config,
 	if (pve_entrypoint_is_shell(text))
 		return 0; /* ours */
 	if (cwd && n == 0 && config)
-		return err_set(err, ERR_UNSUPPORTED, cwd,
-			"the image names no command that could be started there");
+		return lose_folder(
+			w, cfg, "the image names no command that could be started there", err);
 	return n && (rewrite || cwd) ? set_program(argv, n, cwd, env, a, form, err) : 0;
 }
 
@@ -741,7 +751,7 @@ int params_second(struct guest_wish *w, const struct settings_proxmox *cfg,
 		image_env(config, a, &image, err) < 0 || second_env(w, &image, a, &env, err) < 0)
 		return -1;
 	before = env.items;
-	if (second_program(w, config, &env, a, &all, err) < 0)
+	if (second_program(w, cfg, config, &env, a, &all, err) < 0)
 		return -1;
 	/* The image's alone stay as they are, whatever they are. */
 	if ((w->env.n || env.items != before) &&

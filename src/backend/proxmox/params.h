@@ -20,10 +20,9 @@ struct pve_target {
 
 /* All values explicit, none left to the server's defaults (swap: 512, storage: local, ...). For an
  * OCI archive neither entrypoint nor env: params_second. ERR_UNSUPPORTED: needs 9.1, needs
- * root@pam. */
-int params_build(const struct guest_wish *, const struct pve_target *,
-	const struct settings_proxmox *, struct arena *, struct pve_form *ret,
-	struct err *) _must_check_;
+ * root@pam. A working directory that can't be given is noted in the wish where it is waived. */
+int params_build(struct guest_wish *, const struct pve_target *, const struct settings_proxmox *,
+	struct arena *, struct pve_form *ret, struct err *) _must_check_;
 
 /* PUT config, after an OCI archive was unpacked: entrypoint and env as the image left them (config:
  * what GET says; NULL in explain), with the wish's over them, and the config's digest. Empty form:

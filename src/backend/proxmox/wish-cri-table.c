@@ -44,8 +44,9 @@ static const struct wish_cri_row rows[] = {
 		"proxmox.images names for the image, or a template's /sbin/init; of an OCI image "
 		"without that refused, for the server doesn't tell its entrypoint from its command" },
 	{ "config.working_dir", WISH_MAPPED, WAIVE_WORKING_DIR,
-		"`entrypoint` through a shell of the image that goes there first; where a "
-		"template's own init runs it can only be waived" },
+		"`entrypoint` through a shell of the image that goes there first, unless it is the "
+		"image's own folder (`/` in a template); where a template's own init runs, or an "
+		"image names no command, it can only be waived" },
 	{ "config.envs", WISH_MAPPED, NO_WAIVER, "`env` (Proxmox VE 9.1), over the image's" },
 	{ "config.envs.key", WISH_MAPPED, NO_WAIVER,
 		"letters, digits and `_`; others are refused, for the server can't hold them" },

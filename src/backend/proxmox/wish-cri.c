@@ -209,17 +209,14 @@ static int read_command(struct wish_cri *c, struct err *err)
 	return 0;
 }
 
-/* "/" is where a program begins anyway, unless its image says otherwise: then it is asked for. */
+/* "/" counts, too: an image may say otherwise. Whether it can be given is known with the template.
+ */
 static int read_working_dir(struct wish_cri *c, struct err *err)
 {
 	const char *dir = c->config->working_dir;
 
 	if (!dir || !*dir)
 		return 0;
-	if (c->cfg->waive[WAIVE_WORKING_DIR]) {
-		c->wish->waived[WAIVE_WORKING_DIR] = true;
-		return 0;
-	}
 	if (pve_arg_problem(dir))
 		ctr_fault_add(c->faults, ERR_INVALID, "config.working_dir", "it %s",
 			pve_arg_problem(dir));

@@ -379,7 +379,7 @@ static const struct wish_oci_row rows[] = {
 	{ "process.consoleSize.**", WISH_MET, 0, "nothing without a terminal", NULL },
 	{ "process.cwd", WISH_MAPPED, 0,
 		"the program is started by a shell that goes there; `/` is the image's own; the "
-		"guest's own init needs the waiver working-dir, which lets all folders go",
+		"guest's own init needs the waiver working-dir",
 		NULL },
 	{ "process.env", WISH_MAPPED, 0,
 		"`env`, over the image's; but for what engines put there of themselves (PATH with "

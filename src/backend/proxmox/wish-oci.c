@@ -229,14 +229,15 @@ static void read_args(struct wish_oci *o, const struct oci_process *p)
 	o->wish->n_argv = p->n_args;
 }
 
-/* A guest's own init begins in "/", whatever is asked for. */
+/* A guest's own init begins in "/", whatever is asked for. And "/" is what an engine writes where
+ * nobody asked: the image's own. */
 static int read_cwd(struct wish_oci *o, const struct oci_process *p, struct err *err)
 {
 	const char *problem = p->cwd ? pve_arg_problem(p->cwd) : NULL;
 
 	if (!p->cwd || str_eq(p->cwd, "/"))
 		return 0;
-	if (!o->wish->n_argv || o->cfg->waive[WAIVE_WORKING_DIR]) {
+	if (!o->wish->n_argv) {
 		wish_waive(o->wish, o->cfg, WAIVE_WORKING_DIR, o->faults, "process.cwd",
 			"a guest's own init begins in /");
 		return 0;

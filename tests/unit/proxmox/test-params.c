@@ -469,6 +469,32 @@ Test(params, a_templates_own_init_begins_in_its_root)
 	refused_on(&w, &t,
 		"/srv: a guest's own init begins in /; \"working-dir\" in proxmox.waive would let "
 		"the working directory go");
+	cfg.waive[WAIVE_WORKING_DIR] = true;
+	w.cwd = "/";
+	struct pve_form f = build(&w);
+	cr_expect_str_eq(value(&f, "entrypoint"), "-");
+	cr_expect_not(w.waived[WAIVE_WORKING_DIR]);
+	w.cwd = "/srv";
+	f = build(&w);
+	cr_expect_str_eq(value(&f, "entrypoint"), "-");
+	cr_expect(w.waived[WAIVE_WORKING_DIR]);
+}
+
+Test(params, a_folder_that_can_be_given_is_given_whatever_is_waived)
+{
+	const char *argv[] = { "/bin/x" };
+	struct guest_wish w = plain();
+
+	cfg.waive[WAIVE_WORKING_DIR] = true;
+	w.argv = argv;
+	w.n_argv = 1;
+	w.cwd = "/srv";
+	struct pve_form f = build(&w);
+	cr_expect(pve_entrypoint_is_shell(value(&f, "entrypoint")));
+	cr_expect_not(w.waived[WAIVE_WORKING_DIR]);
+	w.cwd = "/";
+	f = build(&w);
+	cr_expect_str_eq(value(&f, "entrypoint"), "/bin/x");
 }
 
 Test(params, what_is_new_in_9_1_is_not_asked_of_older_servers)
@@ -633,8 +659,21 @@ Test(params, a_working_directory_counts_where_the_image_has_another)
 	cr_expect_str_eq(value(&f, "env") + 4,
 		"CTRCTL_CMD=unset CTRCTL_CMD; cd '/other' && exec '/bin/x' 'a b'");
 	again_changes_nothing(&w, &f, "", "");
+	w.cwd = "/";
+	f = second(&w, config);
+	cr_expect_str_eq(
+		value(&f, "env") + 4, "CTRCTL_CMD=unset CTRCTL_CMD; cd '/' && exec '/bin/x' 'a b'");
+	f = second(&w, "{\"entrypoint\":\"/bin/x\"}");
+	cr_expect_eq(f.n, 0);
+	f = second(&w, "{\"env\":\"A=1\"}");
+	cr_expect_eq(f.n, 0);
+	w.cwd = "/other";
 	cr_assert_eq(params_second(&w, &cfg, json_of("{\"env\":\"A=1\"}"), arena, &f, &err), -1);
 	cr_expect_eq(err.code, ERR_UNSUPPORTED);
+	cfg.waive[WAIVE_WORKING_DIR] = true;
+	f = second(&w, "{\"env\":\"A=1\"}");
+	cr_expect_eq(f.n, 0);
+	cr_expect(w.waived[WAIVE_WORKING_DIR]);
 }
 
 static void second_fails(struct guest_wish *w, const char *config, const char *want)

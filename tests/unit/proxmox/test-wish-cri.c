@@ -350,13 +350,13 @@ Test(wish_cri, only_a_kubelets_own_file_is_the_termination_log)
 		cr_expect_not(wish_is_usual_bind(others[i], "/log"), "%s", others[i]);
 }
 
-Test(wish_cri, a_working_directory_can_be_waived_where_an_image_has_no_shell)
+Test(wish_cri, whether_a_working_directory_is_waived_is_known_with_the_template)
 {
 	_reading_ r = { .cfg.waive = { [WAIVE_WORKING_DIR] = true } };
 
 	accepted(&r, read_parts(&r, &(struct parts){ .config = ",\"working_dir\":\"/srv\"" }));
-	cr_assert_null(r.wish.cwd);
-	assert_waived(&r, "working-dir");
+	cr_assert_str_eq(r.wish.cwd, "/srv");
+	assert_waived(&r, "");
 }
 
 Test(wish_cri, nothing_lets_these_go)

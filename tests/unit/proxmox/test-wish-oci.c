@@ -723,14 +723,14 @@ Test(wish_oci, a_folder_for_the_guests_own_init_needs_a_waiver)
 	cr_assert_str_eq(r.faults.items[0].field, "process.cwd");
 }
 
-Test(wish_oci, a_waived_folder_is_left_out)
+Test(wish_oci, a_folder_that_can_be_given_isnt_waived)
 {
 	_reading_ r = { 0 };
 
 	WAIVE(&r, WAIVE_POD_NAMESPACES, WAIVE_KUBELET_MOUNTS, WAIVE_RESOURCES, WAIVE_WORKING_DIR);
 	accepted(&r, read_file(&r, "crio"));
-	cr_assert_null(r.wish.cwd);
-	cr_assert(r.wish.waived[WAIVE_WORKING_DIR]);
+	cr_assert_str_eq(r.wish.cwd, "/data");
+	cr_assert_not(r.wish.waived[WAIVE_WORKING_DIR]);
 }
 
 Test(wish_oci, the_hosts_network_is_no_loss)
