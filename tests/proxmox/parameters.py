@@ -109,15 +109,14 @@ def tags_are_as_the_server_wants_them(box):
 
 
 def host_names_are_what_the_api_takes(box):
-    for name, wanted in (('db', 'db'), ('My_Pod', 'My-Pod'), ('-x-', 'x'), ('a.b_c', 'a.b-c'), ('x' * 80, 'x' * 63)):
+    for name, wanted in (('db', 'db'), ('a.b-c', 'a.b-c'), ('x' * 80, 'x' * 63), ('x' * 60 + '.abc', 'x' * 60 + '.ab')):
         box.by_name = {}
-        pod = {'metadata': {'name': 'p', 'namespace': 'default', 'uid': UID + wanted, 'attempt': 0}, 'hostname': name}
-        found = box.call('sandbox', 'run', '--runtime-handler', 'proxmox', write(box, pod, 'pod.json'))
-        if found.status != 0:
-            has(found.err, 'hostname') # what isn't even a host name of a pod
-            continue
-        req = request(box, found.out.strip(), image='lxc/debian-12')
+        pod = {'metadata': {'name': name, 'namespace': 'default', 'uid': UID + wanted, 'attempt': 0}}
+        id = box.call('sandbox', 'run', '--runtime-handler', 'proxmox', write(box, pod, 'pod.json')).ok().out.strip()
+        req = request(box, id, image='lxc/debian-12')
         req['sandbox_config'] = pod
+        shown = box.call('explain', write(box, req, 'r.json')).ok().out
+        has(shown, '  hostname = %s    <- sandbox_config.metadata.name\n' % wanted)
         id = json.loads(box.call('create', '--request', write(box, req, 'r.json')).ok().out)['containerId']
         same(wanted, box.guest(id)['config']['hostname'])
         box.delete(id)
@@ -135,6 +134,15 @@ def name_servers_and_domains_reach_the_guest(box):
     same('default.svc.cluster.local cluster.local', config['searchdomain'])
 
 
+def memory_below_what_a_guest_needs_is_raised_with_a_warning(box):
+    made = box.try_guest(resources={'memory_limit_in_bytes': 4 << 20}).ok()
+    id = json.loads(made.out)['containerId']
+    same(1, made.err.count('a guest needs 16 MiB of memory at least'), made.err)
+    same('16', box.guest(id)['config']['memory'])
+    made = box.call('update', '--memory', str(8 << 20), id).ok()
+    same(1, made.err.count('a guest needs 16 MiB of memory at least'), made.err)
+
+
 def resources_are_as_the_server_counts(box):
     id = box.create_guest(resources={'memory_limit_in_bytes': (300 << 20) + 1, 'memory_swap_limit_in_bytes': 400 << 20, 'cpu_quota': 150000,
                                      'cpu_period': 100000, 'cpu_shares': 1024})
@@ -144,6 +152,8 @@ def resources_are_as_the_server_counts(box):
         fail('swap %s' % config['swap'])
     same(True, 1 <= int(config['cpuunits']) <= 10000)
     box.delete(id)
+    id = box.create_guest('third', resources={'cpu_quota': 12600, 'cpu_period': 100000})
+    same('0.126', box.guest(id)['config']['cpulimit'])
     # All is sent, so that no default of the server applies.
     id = box.create_guest('second')
     sent = box.server.requests('POST /nodes/pve./lxc$')[-1]['params']

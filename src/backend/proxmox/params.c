@@ -34,7 +34,6 @@ static const struct {
 	const char *name, *request, *bundle;
 } places[] = {
 	{ "ostemplate", "config.image", "annotations: the image's name" },
-	{ "hostname", "sandbox_config.hostname", "hostname" },
 	{ "unprivileged", "config.linux.security_context.privileged", "ctrctl" },
 	{ "memory", "config.linux.resources.memory_limit_in_bytes",
 		"linux.resources.memory.limit" },
@@ -559,7 +558,7 @@ int params_build(struct guest_wish *w, const struct pve_target *t,
 		return -1;
 	pve_form_setf(form, "vmid", NULL, "%u", t->vmid);
 	pve_form_set(form, "ostemplate", t->template.volid, REQUEST);
-	pve_form_set(form, "hostname", w->hostname, REQUEST);
+	pve_form_set(form, "hostname", w->hostname, w->hostname_from);
 	pve_form_set(form, "unprivileged", w->privileged ? "0" : "1", REQUEST);
 	add_resources(&b);
 	if (add_rootfs(&b) < 0 || add_net(&b) < 0 || add_features(&b) < 0)

@@ -219,7 +219,7 @@ static const struct wish_cri_row rows[] = {
 	{ "sandbox_config.metadata.attempt", WISH_MET, NO_WAIVER,
 		"says nothing to a guest: the sandbox's id stands for it" },
 	{ "sandbox_config.hostname", WISH_MAPPED, NO_WAIVER,
-		"`hostname`; what isn't a letter, a digit or a dot becomes `-`" },
+		"`hostname`, cut to 63 bytes; what isn't a letter, a digit or a dot becomes `-`" },
 	{ "sandbox_config.log_directory", WISH_MAPPED, NO_WAIVER, "with log_path" },
 	{ "sandbox_config.dns_config", WISH_MET, NO_WAIVER,
 		"empty: the server writes the node's own" },

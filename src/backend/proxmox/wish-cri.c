@@ -75,12 +75,13 @@ static int read_options(struct wish_cri *c, struct err *err)
 static int read_hostname(struct wish_cri *c, struct err *err)
 {
 	const struct cri_pod_sandbox_metadata *pod = c->pod->metadata;
-	const char *wanted = c->pod->hostname;
+	const char *wanted = c->pod->hostname, *from = "sandbox_config.hostname";
 
-	if (!wanted && pod)
+	if (!wanted && pod) {
 		wanted = pod->name;
-	c->wish->hostname = wish_hostname(wanted, c->in->id, c->arena);
-	return c->wish->hostname ? 0 : err_nomem(err);
+		from = "sandbox_config.metadata.name";
+	}
+	return wish_set_hostname(c->wish, wanted, from, c->in->id, c->arena, err);
 }
 
 /* Letters, digits and "-" within labels of at most 63, as the server has it. */

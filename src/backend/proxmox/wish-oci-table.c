@@ -231,7 +231,7 @@ static const struct wish_oci_row rows[] = {
 	{ "hooks.poststart.**", WISH_WAIVED, WAIVE_HOOKS, HOOK, poststart },
 	{ "hooks.poststop.**", WISH_WAIVED, WAIVE_HOOKS, HOOK, poststop },
 	{ "hostname", WISH_MAPPED, 0,
-		"`hostname`; without it the variable HOSTNAME, the pod's name, or `ct-` and the "
+		"`hostname`, cut to 63 bytes; without it the variable HOSTNAME, the pod's name, or `ct-` and the "
 		"id's beginning",
 		NULL },
 
@@ -308,7 +308,9 @@ static const struct wish_oci_row rows[] = {
 	{ "linux.resources.memory.kernelTCP", WISH_WAIVED, WAIVE_RESOURCES,
 		"cgroup v2 has no such limit", kernel_tcp },
 	{ "linux.resources.memory.limit", WISH_MAPPED, 0,
-		"`memory`; without a limit the configuration's default", NULL },
+		"`memory`, raised to 16 MiB with a warning; without a limit the configuration's "
+		"default",
+		NULL },
 	{ "linux.resources.memory.reservation", WISH_WAIVED, WAIVE_RESOURCES,
 		RESOURCE("soft limit of memory"), reservation },
 	{ "linux.resources.memory.swap", WISH_MAPPED, 0,

@@ -262,16 +262,19 @@ static int read_process(struct wish_oci *o, struct err *err)
 static int read_hostname(struct wish_oci *o, struct err *err)
 {
 	const struct oci_process *p = o->spec->process;
-	const char *wanted = o->spec->hostname;
+	const char *wanted = o->spec->hostname, *from = "hostname";
 
 	for (size_t i = 0; p && !wanted && i < p->n_env; i++) {
-		if (str_starts(p->env[i], "HOSTNAME=") && p->env[i][9])
+		if (str_starts(p->env[i], "HOSTNAME=") && p->env[i][9]) {
 			wanted = p->env[i] + 9;
+			from = "process.env: HOSTNAME";
+		}
 	}
-	if (!wanted)
+	if (!wanted) {
 		wanted = o->wish->who.pod;
-	o->wish->hostname = wish_hostname(wanted, o->wish->who.id, o->arena);
-	return o->wish->hostname ? 0 : err_nomem(err);
+		from = "annotations: the pod's name";
+	}
+	return wish_set_hostname(o->wish, wanted, from, o->wish->who.id, o->arena, err);
 }
 
 /* ---- resources, namespaces ---- */

@@ -119,22 +119,25 @@ bool wish_path_fits(const char *path)
 	return true;
 }
 
-enum { LABEL_MAX = 63, NAME_MAX_ = 253 };
+enum { HOSTNAME_MAX = 63 }; /* the server takes more, but LXC doesn't start it then */
 
 static bool fits(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-/* One label's characters: others become '-'; none at its ends. */
+/* One label's characters, as far as there is room: others become '-'; none at its ends. */
 static void add_label(struct str *out, const char *text, size_t n)
 {
+	const size_t used = out->n + (out->n > 0);
 	size_t from = 0, to = n;
 
 	while (from < to && !fits(text[from]))
 		from++;
-	if (to - from > LABEL_MAX)
-		to = from + LABEL_MAX;
+	if (used >= HOSTNAME_MAX)
+		return;
+	if (to - from > HOSTNAME_MAX - used)
+		to = from + HOSTNAME_MAX - used;
 	while (to > from && !fits(text[to - 1]))
 		to--;
 	if (from == to)
@@ -147,18 +150,20 @@ static void add_label(struct str *out, const char *text, size_t n)
 	}
 }
 
-const char *wish_hostname(const char *wanted, const char *id, struct arena *a)
+int wish_set_hostname(struct guest_wish *w, const char *wanted, const char *from, const char *id,
+	struct arena *a, struct err *err)
 {
 	_str_ struct str out = { 0 };
 
 	for (const char *p = wanted ? wanted : ""; *p;) {
 		size_t n = strcspn(p, ".");
 
-		if (out.n + n + 1 <= NAME_MAX_)
-			add_label(&out, p, n);
+		add_label(&out, p, n);
 		p += n + (p[n] == '.');
 	}
+	w->hostname_from = out.n ? from : NULL;
 	if (!out.n)
 		str_printf(&out, "ct-%.12s", id);
-	return out.failed ? NULL : arena_strdup(a, out.p);
+	w->hostname = out.failed ? NULL : arena_strdup(a, out.p);
+	return w->hostname ? 0 : err_nomem(err);
 }

@@ -49,9 +49,10 @@ struct wish_identity {
 /* All in the arena; NULL, 0, empty: not wished for. `from` texts are the places in the request. */
 struct guest_wish {
 	struct wish_identity who;
-	bool bundle;          /* it comes from one: for the names of places */
-	const char *image;    /* as the user wrote it */
-	const char *hostname; /* fit for the API */
+	bool bundle;               /* it comes from one: for the names of places */
+	const char *image;         /* as the user wrote it */
+	const char *hostname;      /* fit for the API */
+	const char *hostname_from; /* NULL: made from the id */
 	const char **dns_servers, **dns_searches;
 	size_t n_dns_servers, n_dns_searches;
 	const char **argv; /* the whole command line; none: the image's own */
@@ -105,8 +106,9 @@ bool wish_path_fits(const char *path);
 	"the server takes a path beneath /dev for a block device with a file system, not for a " \
 	"folder of the node"
 
-/* A host name that the API takes: [A-Za-z0-9-], labels of at most 63; `id` decides when nothing is
- * left. In the arena, NULL when memory is out. */
-const char *wish_hostname(const char *wanted, const char *id, struct arena *) _must_check_;
+/* Sets the host name: one that the API takes and that LXC starts, [A-Za-z0-9-] and dots, 63 bytes
+ * at most. `id` decides when nothing of `wanted` (NULL: none), which `from` says, is left. */
+int wish_set_hostname(struct guest_wish *, const char *wanted, const char *from, const char *id,
+	struct arena *, struct err *) _must_check_;
 
 #endif

@@ -218,6 +218,28 @@ Test(wish_cri, a_guest_that_is_stricter_than_asked_is_met)
 	}
 }
 
+Test(wish_cri, host_names_are_what_lxc_starts)
+{
+#define X60 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+	static const char made[] = "ct-c0ffee00c0ff";
+	static const struct {
+		const char *wanted, *name;
+	} rows[] = { { "db", "db" }, { "My_Pod", "My-Pod" }, { "-x-", "x" }, { "a.b_c", "a.b-c" },
+		{ "..a..b..", "a.b" }, { X60 "abcdef", X60 "abc" }, { X60 "---ab", X60 },
+		{ X60 ".abc", X60 ".ab" }, { X60 "ab.c", X60 "ab" }, { X60 "abc.d", X60 "abc" },
+		{ X60 ".-a.b", X60 ".a" }, { "_", made }, { "", made }, { NULL, made } };
+	_arena_ struct arena *a = arena_new();
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct guest_wish w = { 0 };
+		struct err err = ERR_INIT;
+
+		cr_assert_eq(wish_set_hostname(&w, rows[i].wanted, "x", ID, a, &err), 0);
+		cr_expect_str_eq(w.hostname, rows[i].name);
+		cr_expect_eq(!w.hostname_from, rows[i].name == made, "%zu", i);
+	}
+}
+
 Test(wish_cri, root_is_remembered_where_it_is_asked_for)
 {
 #define ROOT_SEC "config.linux.security_context.run_as_"
