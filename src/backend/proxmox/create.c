@@ -52,6 +52,7 @@ static int wish(struct making *m, struct err *err)
 	ctr_faults_done(&own);
 	if (r < 0)
 		return -1;
+	params_note_memory(m->wish.memory_bytes);
 	m->wish.who.created = m->rec->created;
 	if (!m->wish.image)
 		return err_set(err, ERR_INVALID, "image", "is needed to make a guest from");

@@ -327,6 +327,8 @@ int proxmox_update(
 
 	if (act_open_made(rec, dir_fd, a, &s, err) < 0)
 		return -1;
+	if (res->memory && res->memory->limit)
+		params_note_memory(*res->memory->limit);
 	const uint64_t end = pve_now_ms(s.pve) + s.pve->cfg->call_s * UINT64_C(1000);
 	for (unsigned tries = 0;; tries++) {
 		const struct act act = { .task = "vzset" };

@@ -6,6 +6,7 @@
 #include "backend/proxmox/options.h"
 #include "backend/proxmox/prop.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "model/weight.h"
 
 #include <string.h>
@@ -84,6 +85,13 @@ unsigned params_cpu_weight(int64_t shares)
 	return (unsigned)cpu_weight(shares > 0 ? (uint64_t)shares : 0);
 }
 
+void params_note_memory(int64_t bytes)
+{
+	if (bytes > 0 && bytes <= (MEMORY_MIN - 1) * (int64_t)MIB)
+		log_warn("a guest needs %d MiB of memory at least: it gets them, not %lld bytes",
+			MEMORY_MIN, (long long)bytes);
+}
+
 static int64_t memory_mib(int64_t bytes)
 {
 	int64_t mib = bytes / MIB + (bytes % MIB != 0);
@@ -100,14 +108,19 @@ static int64_t swap_mib(int64_t together, int64_t memory)
 /* "1.5": plain decimals, as the server can't read others back. */
 static void set_cpulimit(struct pve_form *form, int64_t quota, int64_t period, const char *from)
 {
-	const long double cpus =
-		(long double)quota / (long double)(period > 0 ? period : PERIOD_DEFAULT);
-	int64_t units = CPULIMIT_MAX * (int64_t)CPULIMIT_UNIT;
+	int64_t units = CPULIMIT_MAX * (int64_t)CPULIMIT_UNIT, rest;
 	char text[32];
 	size_t n;
 
-	if (cpus < CPULIMIT_MAX)
-		units = MAX((int64_t)(cpus * CPULIMIT_UNIT), (int64_t)CPULIMIT_MIN);
+	if (period <= 0)
+		period = PERIOD_DEFAULT;
+	rest = quota % period;
+	/* A longer period has digits to spare. */
+	rest = period <= INT64_MAX / CPULIMIT_UNIT ? rest * CPULIMIT_UNIT / period
+						   : rest / (period / CPULIMIT_UNIT);
+	if (quota / period < CPULIMIT_MAX)
+		units = MAX(quota / period * CPULIMIT_UNIT + MIN(rest, (int64_t)CPULIMIT_UNIT - 1),
+			(int64_t)CPULIMIT_MIN);
 	n = (size_t)snprintf(text, sizeof(text), "%lld.%04lld", (long long)units / CPULIMIT_UNIT,
 		(long long)units % CPULIMIT_UNIT);
 	while (text[n - 1] == '0')

@@ -36,6 +36,9 @@ int params_second(struct guest_wish *, const struct settings_proxmox *, const st
 int params_update(const struct oci_resources *, struct arena *, struct pve_form *ret,
 	struct err *) _must_check_;
 
+/* A warning, when that is less than a guest can have, and so is raised. */
+void params_note_memory(int64_t bytes);
+
 /* cpu.weight of CPU shares, 1 to 10000: the formula that runc and crun use now. */
 unsigned params_cpu_weight(int64_t shares);
 

@@ -237,7 +237,9 @@ Test(params, cpu_limits_are_plain_decimals)
 		{ 200000, 100000, "2" }, { 1000, 100000, "0.01" }, { 1000, 1000000, "0.01" },
 		{ 100000, 300000, "0.3333" }, { 12345, 10000, "1.2345" },
 		{ 1000000000, 100000, "8192" }, { INT64_MAX, 1, "8192" }, { 1000000, 100000, "10" },
-		{ 10000000, 100000, "100" } };
+		{ 10000000, 100000, "100" }, { 12600, 100000, "0.126" }, { 290, 1000, "0.29" },
+		{ 115, 100, "1.15" }, { 4100, 100000, "0.041" }, { 1, INT64_MAX, "0.01" },
+		{ INT64_MAX - 1, INT64_MAX, "0.9999" }, { INT64_MAX, INT64_MAX / 3, "3" } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct guest_wish w = plain();
@@ -773,6 +775,9 @@ Test(params, four_resources_can_be_updated_and_others_are_refused)
 	cr_expect_str_eq(value(&f, "swap"), "512");
 	cr_expect_str_eq(value(&f, "cpulimit"), "0.5");
 	cr_expect_str_eq(value(&f, "cpuunits"), "100");
+	quota = 12600;
+	cr_assert_eq(update(&r, &f), 0);
+	cr_expect_str_eq(value(&f, "cpulimit"), "0.126");
 	cpu = (struct oci_cpu){ .quota = &none };
 	memory = (struct oci_memory){ .limit = &limit };
 	cr_assert_eq(update(&r, &f), 0);
