@@ -149,6 +149,22 @@ def a_vmid_that_is_used_is_passed_over(box):
     same_call(again.calls['POST'], post_of(box))
 
 
+def what_only_the_archive_knows_is_said_with_its_ifs(box):
+    path = request_file(box, image='lxc/postgres-16', working_dir='/srv')
+    out = Shown(box, path).out
+    has(out, "then, once the image is unpacked:\n  where /srv isn't the image's own folder, a shell goes there and starts the image's command; "
+             "create fails where it has none\n  the image's command is kept, but written anew")
+    has(out, "  the image's environment is kept\n")
+    out = Shown(box, request_file(box, image='lxc/postgres-16', working_dir='/srv', command=['/bin/x'],
+                                  security={'run_as_user': {'value': 0}})).out
+    has(out, "  no shell goes to /srv where that is the image's own folder\n")
+    has(out, '  where the image has another user than root, create fails\n')
+    has_not(out, "the image's command")
+    box.configure(waive=['working-dir'])
+    out = Shown(box, request_file(box, working_dir='/srv')).out
+    has(out, 'waived, by proxmox.waive: working-dir\n')
+
+
 def a_bundle_is_explained_like_a_request(box):
     def edit(config):
         config['annotations'] = {'io.kubernetes.cri.image-name': 'docker.io/lxc/debian-12:latest'}

@@ -25,6 +25,7 @@ struct explaining {
 	int there;        /* what pve_place() said, with what it left in pull or lack */
 	struct pve_pull pull;
 	struct err lack;
+	struct pve_form first, second; /* what is sent */
 };
 
 static void say(struct explaining *x, const char *fmt, ...) _printf_(2, 3);
@@ -268,39 +269,60 @@ static void write_form(struct str *out, const struct pve_form *form)
 	}
 }
 
-static int write_create(struct explaining *x, struct err *err)
+/* Both requests; what the waivers let go is known then, too. */
+static int plan(struct explaining *x, struct err *err)
 {
-	struct pve_form form = PVE_FORM_INIT(x->a);
-
-	if (params_build(&x->wish, &x->target, x->cfg, x->a, &form, err) < 0 ||
-		pve_form_ok(&form, err) < 0)
+	if (params_build(&x->wish, &x->target, x->cfg, x->a, &x->first, err) < 0 ||
+		pve_form_ok(&x->first, err) < 0)
 		return -1;
-	str_printf(x->out, "\nPOST /nodes/%s/lxc\n", x->target.node);
-	write_form(x->out, &form);
-	return 0;
-}
-
-/* What an archive's own command and environment are is known once it is unpacked. */
-static int write_second(struct explaining *x, struct err *err)
-{
-	struct pve_form form = PVE_FORM_INIT(x->a);
-
 	if (!x->target.template.oci)
 		return 0;
-	if (params_second(&x->wish, x->cfg, NULL, x->a, &form, err) < 0 ||
-		pve_form_ok(&form, err) < 0)
-		return -1;
-	if (!form.n) {
-		say(x, "\nthen, once the image is unpacked, its command and environment stay as "
-		       "they are");
-		return 0;
-	}
-	str_printf(x->out,
-		"\nPUT /nodes/%s/lxc/%u/config, once the image is unpacked: over what "
-		"it says itself\n",
-		x->target.node, x->target.vmid);
-	write_form(x->out, &form);
-	return 0;
+	return params_second(&x->wish, x->cfg, NULL, x->a, &x->second, err) < 0
+		       ? -1
+		       : pve_form_ok(&x->second, err);
+}
+
+/* What depends on what the archive says itself, which is known once it is unpacked. */
+static void write_open(struct explaining *x)
+{
+	const struct guest_wish *w = &x->wish;
+	const char *folder = w->cwd ? w->cwd : "/";
+
+	if (w->n_argv && w->cwd)
+		say(x, "  no shell goes to %s where that is the image's own folder", folder);
+	else if (w->cwd)
+		say(x,
+			"  where %s isn't the image's own folder, a shell goes there and starts the "
+			"image's command%s",
+			folder,
+			x->cfg->waive[WAIVE_WORKING_DIR]
+				? "; the folder is waived where it has none"
+				: "; create fails where it has none");
+	if (!w->n_argv)
+		say(x, "  the image's command is kept, but written anew where LXC would misread the "
+		       "server's quotes");
+	if (!w->env.n)
+		say(x, "  the image's environment is kept");
+	if (w->root_user || w->root_group)
+		say(x, "  where the image has another user than root, %s",
+			x->cfg->waive[WAIVE_USER] ? "that is kept (waived)" : "create fails");
+}
+
+static void write_calls(struct explaining *x)
+{
+	str_printf(x->out, "\nPOST /nodes/%s/lxc\n", x->target.node);
+	write_form(x->out, &x->first);
+	if (!x->target.template.oci)
+		return;
+	if (x->second.n)
+		str_printf(x->out,
+			"\nPUT /nodes/%s/lxc/%u/config, once the image is unpacked: over what "
+			"it says itself\n",
+			x->target.node, x->target.vmid);
+	else
+		str_add(x->out, "\nthen, once the image is unpacked:\n");
+	write_form(x->out, &x->second);
+	write_open(x);
 }
 
 /* ---- the whole ---- */
@@ -327,7 +349,7 @@ static int begin(struct explaining *x, struct err *err)
 }
 
 static int (*const steps[])(struct explaining *, struct err *) = { begin, look_at_server, find_node,
-	find_vmid, find_template };
+	find_vmid, find_template, plan };
 
 int proxmox_explain(const struct ctr_input *in, char **ret_text, struct err *err)
 {
@@ -350,7 +372,7 @@ int proxmox_explain(const struct ctr_input *in, char **ret_text, struct err *err
 		r = steps[i](&x, err);
 	if (r == 0) {
 		write_waived(&x);
-		r = write_create(&x, err) < 0 || write_second(&x, err) < 0 ? -1 : 0;
+		write_calls(&x);
 	}
 	/* As far as it came. */
 	if (str_ok(&out, &full) < 0) {
