@@ -256,6 +256,11 @@ def storages_that_cant_hold_root_file_systems_are_said(box):
         missing(box, 'storage %s ' % storage, words)
 
 
+def an_address_for_all_guests_is_said(box):
+    box.configure(network={'bridge': 'vmbr0', 'ip': '10.0.0.5/24', 'ip6': 'auto'})
+    warned(box, 'network.ip', '10.0.0.5/24', 'a single one only', hint='net0')
+
+
 def an_images_own_storage_and_bridge_are_looked_at(box):
     box.configure(images={'db-x': {'template': 'debian-12', 'storage': 'full', 'bridge': 'vmbr9'}})
     f = missing(box, 'storage full', '0 GiB')

@@ -146,9 +146,22 @@ static void check_bridge(
 		check_say(c, CTR_FOUND_OK, what, NULL, "on %s", node);
 }
 
+static void check_addresses(struct checkup *c)
+{
+	const char *const all[] = { c->cfg->net.ip, c->cfg->net.ip6 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		if (all[i] && strchr(all[i], '/'))
+			check_say(c, CTR_FOUND_WARNING, i ? "network.ip6" : "network.ip",
+				"\"dhcp\", or the option net0 for each guest",
+				"%s is every guest's: it is right for a single one only", all[i]);
+}
+
 int check_bridges(struct checkup *c, struct err *err)
 {
 	const struct settings_guest_image *images = c->cfg->images.items;
+
+	check_addresses(c);
 
 	for (size_t i = 0; i < c->n_nodes; i++) {
 		const char *path = pve_path(c->arena, "nodes", c->nodes[i], "network", NULL);

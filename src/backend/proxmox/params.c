@@ -6,18 +6,11 @@
 #include "backend/proxmox/options.h"
 #include "backend/proxmox/prop.h"
 #include "base/json.h"
-#include "base/log.h"
-#include "model/weight.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 enum {
-	MIB = 1 << 20,
-	MEMORY_MIN = 16,
-	PERIOD_DEFAULT = 100000,
-	CPULIMIT_MAX = 8192,
-	CPULIMIT_UNIT = 10000, /* parts of a CPU that are told apart */
-	CPULIMIT_MIN = 100,    /* 0.01: the kernel's smallest quota */
 	MOUNTS_MAX = 256,
 	DEVICES_MAX = 256,
 };
@@ -80,56 +73,6 @@ static bool is_before(const struct pve_target *t, unsigned major, unsigned minor
 
 /* ---- numbers ---- */
 
-unsigned params_cpu_weight(int64_t shares)
-{
-	return (unsigned)cpu_weight(shares > 0 ? (uint64_t)shares : 0);
-}
-
-void params_note_memory(int64_t bytes)
-{
-	if (bytes > 0 && bytes <= (MEMORY_MIN - 1) * (int64_t)MIB)
-		log_warn("a guest needs %d MiB of memory at least: it gets them, not %lld bytes",
-			MEMORY_MIN, (long long)bytes);
-}
-
-static int64_t memory_mib(int64_t bytes)
-{
-	int64_t mib = bytes / MIB + (bytes % MIB != 0);
-
-	return MAX(mib, (int64_t)MEMORY_MIN);
-}
-
-/* The request's limit is one of both together. */
-static int64_t swap_mib(int64_t together, int64_t memory)
-{
-	return MAX(together / MIB - memory, (int64_t)0);
-}
-
-/* "1.5": plain decimals, as the server can't read others back. */
-static void set_cpulimit(struct pve_form *form, int64_t quota, int64_t period, const char *from)
-{
-	int64_t units = CPULIMIT_MAX * (int64_t)CPULIMIT_UNIT, rest;
-	char text[32];
-	size_t n;
-
-	if (period <= 0)
-		period = PERIOD_DEFAULT;
-	rest = quota % period;
-	/* A longer period has digits to spare. */
-	rest = period <= INT64_MAX / CPULIMIT_UNIT ? rest * CPULIMIT_UNIT / period
-						   : rest / (period / CPULIMIT_UNIT);
-	if (quota / period < CPULIMIT_MAX)
-		units = MAX(quota / period * CPULIMIT_UNIT + MIN(rest, (int64_t)CPULIMIT_UNIT - 1),
-			(int64_t)CPULIMIT_MIN);
-	n = (size_t)snprintf(text, sizeof(text), "%lld.%04lld", (long long)units / CPULIMIT_UNIT,
-		(long long)units % CPULIMIT_UNIT);
-	while (text[n - 1] == '0')
-		text[--n] = 0;
-	if (text[n - 1] == '.')
-		text[--n] = 0;
-	pve_form_set(form, "cpulimit", text, from);
-}
-
 static void add_resources(struct build *b)
 {
 	const struct guest_wish *w = b->w;
@@ -139,11 +82,11 @@ static void add_resources(struct build *b)
 	int64_t memory = own ? image->memory_mib : b->cfg->memory_mib, swap = b->cfg->swap_mib;
 
 	if (w->memory_bytes > 0) {
-		memory = memory_mib(w->memory_bytes);
+		memory = params_memory_mib(w->memory_bytes);
 		swap = 0;
 	}
 	if (w->memory_swap_bytes > 0)
-		swap = swap_mib(w->memory_swap_bytes, memory);
+		swap = params_swap_mib(w->memory_swap_bytes, memory);
 	else if (w->memory_swap_bytes < 0)
 		swap = b->cfg->swap_mib;
 	pve_form_setf(b->form, "memory",
@@ -163,7 +106,7 @@ static void add_resources(struct build *b)
 	else if (b->cfg->cores)
 		pve_form_setf(b->form, "cores", DEFAULT("cores"), "%u", b->cfg->cores);
 	if (w->cpu_quota > 0)
-		set_cpulimit(b->form, w->cpu_quota, w->cpu_period, REQUEST);
+		params_set_cpulimit(b->form, w->cpu_quota, w->cpu_period, REQUEST);
 	if (w->cpu_shares > 0)
 		pve_form_setf(b->form, "cpuunits", REQUEST, "%u", params_cpu_weight(w->cpu_shares));
 }
@@ -231,16 +174,47 @@ static int net_of(struct build *b, struct ctr_map_str *net, struct ctr_map_str *
 	return 0;
 }
 
+/* Is the gateway in the address's network? Of an address that isn't fixed none is. */
+static bool reaches(int family, const char *network, const char *gw)
+{
+	unsigned char a[sizeof(struct in6_addr)], b[sizeof(struct in6_addr)];
+	const char *slash = network ? strchr(network, '/') : NULL;
+	char address[INET6_ADDRSTRLEN];
+	uint64_t bits;
+
+	if (!slash || (size_t)(slash - network) >= sizeof(address) ||
+		parse_u64(slash + 1, family == AF_INET ? 32 : 128, &bits) < 0)
+		return false;
+	memcpy(address, network, (size_t)(slash - network));
+	address[slash - network] = 0;
+	if (inet_pton(family, address, a) != 1 || inet_pton(family, gw, b) != 1)
+		return false;
+	for (size_t i = 0; i < bits; i++)
+		if (((a[i / 8] ^ b[i / 8]) >> (7 - i % 8)) & 1)
+			return false;
+	return true;
+}
+
 static bool is_fixed(const char *ip)
 {
 	return ip && strchr(ip, '/');
 }
 
-/* A gateway goes with an address of the guest's own. */
-static bool is_left_out(const struct ctr_map_str *net, const char *key)
+/* A gateway goes with an address of the guest's own; the configuration's with an option's address
+ * only where it is in that network. */
+static bool is_left_out(
+	const struct ctr_map_str *net, const struct ctr_map_str *over, const char *key)
 {
-	return (str_eq(key, "gw") && !is_fixed(ctr_map_get(net, "ip"))) ||
-	       (str_eq(key, "gw6") && !is_fixed(ctr_map_get(net, "ip6")));
+	const int family = str_eq(key, "gw") ? AF_INET : AF_INET6;
+	const char *ip_key = family == AF_INET ? "ip" : "ip6";
+	const char *ip = ctr_map_get(net, ip_key);
+
+	if (!str_eq(key, "gw") && !str_eq(key, "gw6"))
+		return false;
+	if (!is_fixed(ip))
+		return true;
+	return ctr_map_get(over, ip_key) && !ctr_map_get(over, key) &&
+	       !reaches(family, ip, ctr_map_get(net, key));
 }
 
 /* An init configures the network and offers logins, a program of one's own doesn't. */
@@ -251,39 +225,47 @@ static bool runs_init(const struct build *b)
 	return !b->t->template.oci && (w->n_argv == 0 || w->args_only || str_eq(w->argv[0], INIT));
 }
 
-/* From outside, by the node. A template's init reads the files that the server writes for it. */
-static bool is_host_managed(const struct build *b)
+/* By the node, from outside. A template's init reads the files that the server writes for it. Of an
+ * archive's own command the server sees whether it is an init; over another one of ours it
+ * wouldn't. NULL: not said. */
+static const char *host_managed(const struct build *b)
 {
-	return !runs_init(b) && !is_before(b->t, 9, 1);
+	const struct guest_wish *w = b->w;
+
+	if (is_before(b->t, 9, 1) || runs_init(b) || (b->t->template.oci && w->n_argv == 0))
+		return NULL;
+	return str_eq(w->argv[0], INIT) ? "0" : "1";
 }
 
 static int add_net(struct build *b)
 {
 	struct ctr_map_str net = { 0 }, over = { 0 };
 	_str_ struct str text = { 0 };
+	const char *managed;
 
 	if (net_of(b, &net, &over) < 0)
 		return err_in(b->err, "net0");
 	for (size_t i = 0; i < net.n; i++) {
 		const char *key = net.items[i].key;
-		if (ctr_map_get(&over, key) && is_left_out(&net, key)) {
+		if (ctr_map_get(&over, key) && is_left_out(&net, &over, key)) {
 			err_set(b->err, ERR_INVALID, key,
 				"it needs an address of the guest's own beside it");
 			return err_in(b->err, "net0");
 		}
-		if (!is_left_out(&net, key) &&
+		if (!is_left_out(&net, &over, key) &&
 			pve_prop_add(&text, key, net.items[i].value, b->err) < 0)
 			return err_in(b->err, "net0");
 	}
-	if (is_host_managed(b)) {
-		if (str_eq(ctr_map_get(&net, "ip6"), "auto")) {
+	managed = host_managed(b);
+	if (managed || b->t->template.oci) {
+		if (!str_eq(managed, "0") && str_eq(ctr_map_get(&net, "ip6"), "auto")) {
 			err_set(b->err, ERR_UNSUPPORTED, "ip6",
 				"\"auto\" needs a system in the guest that configures its network; "
 				"a single program has none");
 			err_hint(b->err, "\"dhcp\", an address, or none");
 			return err_in(b->err, "net0");
 		}
-		if (pve_prop_add(&text, "host-managed", "1", b->err) < 0)
+		if (managed && pve_prop_add(&text, "host-managed", managed, b->err) < 0)
 			return -1;
 	}
 	return add_prop(b, "net0", &text, over.n ? OPTION("net0") : DEFAULT("network"));
@@ -780,88 +762,5 @@ int params_second(struct guest_wish *w, const struct settings_proxmox *cfg,
 	if (form->n && digest)
 		pve_form_set(form, "digest", digest, NULL);
 	name_places(form, w);
-	return pve_form_ok(form, err);
-}
-
-/* ---- updates ---- */
-
-/* What isn't one of the four; NULL: nothing. */
-static const char *others(const struct oci_resources *r)
-{
-	const struct oci_memory *m = r->memory;
-	const struct oci_cpu *c = r->cpu;
-
-	if (r->n_devices)
-		return "devices";
-	if (r->pids)
-		return "pids";
-	if (r->block_io)
-		return "blockIO";
-	if (r->n_hugepage_limits)
-		return "hugepageLimits";
-	if (r->network)
-		return "network";
-	if (r->rdma.n)
-		return "rdma";
-	if (r->unified.n)
-		return "unified";
-	if (m && (m->reservation || m->kernel || m->kernel_tcp || m->swappiness ||
-			 m->disable_oom_killer))
-		return "memory: what isn't limit and swap";
-	if (c && (c->burst || c->realtime_period || c->realtime_runtime || c->idle))
-		return "cpu: what isn't shares, quota and period";
-	return c && (c->cpus || c->mems) ? "cpu: cpus and mems" : NULL;
-}
-
-static int update_memory(const struct oci_memory *m, struct pve_form *form, struct err *err)
-{
-	const int64_t limit = m->limit ? *m->limit : 0, swap = m->swap ? *m->swap : 0;
-
-	if (limit < 0 || swap < 0)
-		return err_set(err, ERR_UNSUPPORTED, "memory", "a guest has always a limit");
-	if (swap && !limit)
-		return err_set(err, ERR_UNSUPPORTED, "memory.swap",
-			"it needs memory.limit beside it: it is the limit of both together");
-	if (swap && swap < limit)
-		return err_set(err, ERR_INVALID, "memory.swap", "it is less than memory.limit");
-	if (limit)
-		pve_form_setf(form, "memory", "memory.limit", "%lld", (long long)memory_mib(limit));
-	if (swap)
-		pve_form_setf(form, "swap", "memory.swap", "%lld",
-			(long long)swap_mib(swap, memory_mib(limit)));
-	return 0;
-}
-
-static int update_cpu(const struct oci_cpu *c, struct pve_form *form, struct err *err)
-{
-	const int64_t quota = c->quota ? *c->quota : 0;
-	const uint64_t period = c->period ? *c->period : 0;
-
-	if (c->period && !c->quota)
-		return err_set(err, ERR_UNSUPPORTED, "cpu.period",
-			"it needs cpu.quota beside it: the server knows only both together");
-	if (quota < 0)
-		pve_form_set(form, "cpulimit", "0", "cpu.quota");
-	else if (quota)
-		set_cpulimit(
-			form, quota, period > INT64_MAX ? INT64_MAX : (int64_t)period, "cpu.quota");
-	if (c->shares && *c->shares)
-		pve_form_setf(
-			form, "cpuunits", "cpu.shares", "%u", (unsigned)cpu_weight(*c->shares));
-	return 0;
-}
-
-int params_update(
-	const struct oci_resources *r, struct arena *a, struct pve_form *form, struct err *err)
-{
-	const char *other = others(r);
-
-	*form = (struct pve_form)PVE_FORM_INIT(a);
-	if (other)
-		return err_set(
-			err, ERR_UNSUPPORTED, other, "the server can't change it for a guest");
-	if ((r->memory && update_memory(r->memory, form, err) < 0) ||
-		(r->cpu && update_cpu(r->cpu, form, err) < 0))
-		return -1;
 	return pve_form_ok(form, err);
 }

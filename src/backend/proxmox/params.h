@@ -39,6 +39,12 @@ int params_update(const struct oci_resources *, struct arena *, struct pve_form 
 /* A warning, when that is less than a guest can have, and so is raised. */
 void params_note_memory(int64_t bytes);
 
+int64_t params_memory_mib(int64_t bytes);
+/* The request's limit is one of both together. */
+int64_t params_swap_mib(int64_t together, int64_t memory_mib);
+/* "1.5": plain decimals, as the server can't read others back. */
+void params_set_cpulimit(struct pve_form *, int64_t quota, int64_t period, const char *from);
+
 /* cpu.weight of CPU shares, 1 to 10000: the formula that runc and crun use now. */
 unsigned params_cpu_weight(int64_t shares);
 

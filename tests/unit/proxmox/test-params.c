@@ -339,6 +339,15 @@ Test(params, a_gateway_goes_with_an_address)
 	options[0].value = "gw6=fd00::2";
 	f = build(&w);
 	cr_expect(strstr(value(&f, "net0"), "gw6=fd00::2"));
+	/* The configuration's, for an address of an option. */
+	options[0].value = "ip=10.0.0.7/24,ip6=fd00:1::7/64";
+	f = build(&w);
+	cr_expect_str_eq(value(&f, "net0"),
+		"name=eth0,bridge=b,ip=10.0.0.7/24,gw=10.0.0.1,ip6=fd00:1::7/64");
+	options[0].value = "ip=10.0.1.7/25,ip6=fd00::7/64";
+	f = build(&w);
+	cr_expect_str_eq(
+		value(&f, "net0"), "name=eth0,bridge=b,ip=10.0.1.7/25,ip6=fd00::7/64,gw6=fd00::1");
 }
 
 Test(params, tags_can_be_left_out)
@@ -555,7 +564,15 @@ Test(params, an_oci_archive_gets_neither_command_nor_environment_at_first)
 	cr_expect_str_eq(value(&f, "entrypoint"), "-");
 	cr_expect_str_eq(value(&f, "env"), "-");
 	cr_expect(strstr(value(&f, "net0"), "host-managed=1"));
+	argv[0] = "/sbin/init";
+	f = build_on(&w, &t);
+	cr_expect(strstr(value(&f, "net0"), "host-managed=0"));
+	/* The server says so itself, unless the image's command is an init. */
+	w.n_argv = 0;
+	f = build_on(&w, &t);
+	cr_expect_null(strstr(value(&f, "net0"), "host-managed"));
 	w.args_only = true;
+	w.n_argv = 1;
 	refused_on(&w, &t,
 		"config.args: the server doesn't tell the image's entrypoint from its command: what "
 		"of it the arguments would replace can't be known");
