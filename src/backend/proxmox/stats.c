@@ -64,13 +64,14 @@ static const struct {
 	{ "vzstop", GUEST_KILLED },
 };
 
-/* The newest task that ended it after its newest start: when, and how. 1, 0 none can be seen, -1.
- */
+/* The newest task that ended it after its newest start: when, and how. Tasks before its making are
+ * an earlier guest's. 1, 0 none can be seen, -1. */
 static int newest_end(
 	struct subject *s, const char *node, uint64_t *ret_time, int *ret_by, struct err *err)
 {
 	struct pve_form query = PVE_FORM_INIT(s->arena);
 	const char *path = pve_path(s->arena, "nodes", node, "tasks", NULL);
+	const int64_t made = (int64_t)guest_made_at(&s->guest, s->arena);
 	const struct json *tasks;
 	int64_t started = 0, ended = 0;
 
@@ -89,7 +90,7 @@ static int newest_end(
 		if (str_eq(type, "vzstart"))
 			started = MAX(started, pve_int(task, "starttime", 0));
 		for (size_t i = 0; i < ARRAY_SIZE(enders); i++)
-			if (str_eq(type, enders[i].type) && at > ended &&
+			if (str_eq(type, enders[i].type) && at > ended && at >= made &&
 				str_eq(pve_text(task, "status"), "OK")) {
 				ended = at;
 				*ret_by = enders[i].stopped_by;

@@ -827,3 +827,18 @@ Test(lifecycle, end_that_nobody_asked_for_is_unknown)
 	cr_assert_eq(end.reason, CTR_EXIT_UNKNOWN);
 	cr_assert_null(end.finished);
 }
+
+Test(lifecycle, end_of_an_earlier_guest_of_its_number_is_not_its_own)
+{
+	struct ctr_exit end;
+
+	journal.upid = "UPID:pve1:00001233:0012D600:68A1B2C0:vzcreate:200104:ctrctl@pve!ctrl:";
+	save();
+	SCRIPT(LOOK("stopped"),
+		{ TASKS_ASK, 200,
+			"{\"data\":[{\"type\":\"vzstop\",\"starttime\":1755427510,\"endtime\":1755427515,"
+			"\"status\":\"OK\"}]}" });
+	cr_assert_eq(proxmox_ended(&rec, dir_fd, &end, &err), 0, "%s", said());
+	cr_assert_eq(end.code, 255);
+	cr_assert_null(end.finished);
+}
