@@ -138,6 +138,7 @@ int act_look(struct subject *s, struct guest_look *ret, struct err *err)
 		log_info("guest %u has moved from %s to %s", s->guest.vmid, s->guest.node,
 			ret->node);
 		s->guest.node = ret->node;
+		s->moved = true;
 	}
 	return 0;
 }
@@ -331,8 +332,10 @@ void act_save(struct subject *s)
 	struct err why = ERR_INIT;
 	char line[512];
 
-	if (guest_save(s->dir_fd, &s->guest, &why) == 0)
+	if (guest_save(s->dir_fd, &s->guest, &why) == 0) {
+		s->moved = false;
 		return;
+	}
 	err_line(&why, line, sizeof(line));
 	log_warn("guest %u: %s", s->guest.vmid, line);
 }
@@ -343,6 +346,23 @@ static void note(struct subject *s, int stopped_by)
 		return;
 	s->guest.stopped_by = stopped_by;
 	act_save(s);
+}
+
+/* Was nothing begun? Where that isn't certain, what was noted stays. */
+static bool is_refusal(enum pve_reason reason)
+{
+	switch ((int)reason) {
+	case PVE_UNREACHED:
+	case PVE_UNTRUSTED:
+	case PVE_UNAUTHORIZED:
+	case PVE_FORBIDDEN:
+	case PVE_BAD_PARAMETER:
+	case PVE_BUSY:
+	case PVE_LOCKED:
+	case PVE_LOCK_STALE:
+	case PVE_NO_QUORUM: return true;
+	default: return false;
+	}
 }
 
 static int attempt(struct subject *s, const struct act *act, const struct guest_look *look,
@@ -374,7 +394,8 @@ static int attempt(struct subject *s, const struct act *act, const struct guest_
 	return str_starts(upid.type, "ha") ? await(s, act, end, fault, err) : 0;
 }
 
-int act_run(struct subject *s, const struct act *act, struct pve_fault *fault, struct err *err)
+static int run(struct subject *s, const struct act *act, bool *ret_begun, struct pve_fault *fault,
+	struct err *err)
 {
 	const uint64_t end = pve_now_ms(s->pve) + act->deadline_ms;
 
@@ -394,10 +415,14 @@ int act_run(struct subject *s, const struct act *act, struct pve_fault *fault, s
 		r = guest_is_ours(s->pve, &s->guest, look.node, false, s->arena, NULL, err);
 		if (r < 0)
 			return -1;
+		if (r == 1 && s->moved && s->dir_fd >= 0)
+			act_save(s);
 		if (r == 0)
 			fault->reason = PVE_GONE;
 		else if (attempt(s, act, &look, end, fault, err) == 0)
 			return 0;
+		else
+			*ret_begun |= !is_refusal(fault->reason);
 		if (fault->reason == PVE_GONE)
 			act_gone(&s->guest, err);
 		r = act_again(s, act, &look, fault, tries, end, err);
@@ -406,4 +431,16 @@ int act_run(struct subject *s, const struct act *act, struct pve_fault *fault, s
 		if (r <= 0)
 			return -1;
 	}
+}
+
+int act_run(struct subject *s, const struct act *act, struct pve_fault *fault, struct err *err)
+{
+	const int before = s->guest.stopped_by;
+	bool begun = false;
+
+	if (run(s, act, &begun, fault, err) == 0)
+		return 0;
+	if (!begun)
+		note(s, before);
+	return -1;
 }

@@ -15,6 +15,7 @@ struct subject {
 	struct arena *arena;
 	struct guest guest; /* the journal's, or what stands for it */
 	int dir_fd;         /* of the journal; < 0: there is none, as it isn't on record */
+	bool moved;         /* its node isn't the journal's any more */
 };
 
 /* From the journal, or, when there is none, from the record's VMID and the cluster's list. 1; 0:
@@ -33,7 +34,8 @@ int act_confirm_gone(struct subject *, struct pve_fault *, struct err *) _must_c
 /* ERR_NOT_FOUND: it was removed behind our back. Always returns -1. */
 int act_gone(const struct guest *, struct err *);
 
-/* A look at it. Has it changed its node, the journal follows. */
+/* A look at it. Has it changed its node, the journal follows with the next thing that is done to
+ * it: who only looks holds no lock. */
 int act_look(struct subject *, struct guest_look *ret, struct err *) _must_check_;
 bool act_is_running(const struct guest_look *);
 

@@ -345,6 +345,8 @@ int proxmox_update(
 			return -1;
 		if (r == 0)
 			return act_gone(&s.guest, err);
+		if (s.moved && s.dir_fd >= 0)
+			act_save(&s);
 		if (put_config(&s, res, look.node, config, &fault, err) == 0)
 			return 0;
 		/* A lost answer: the same values again, unless they are there by now. */

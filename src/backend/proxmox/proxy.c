@@ -60,7 +60,8 @@ struct proxy {
 	unsigned ended_looks; /* one after the other that saw no running guest */
 	unsigned looks;       /* that found a guest */
 	uint64_t uptime;
-	unsigned awake; /* looks that follow one another quickly */
+	char node[GUEST_NAME_MAX]; /* where it was last, since it has left the journal's; or "" */
+	unsigned awake;            /* looks that follow one another quickly */
 	unsigned wait_ms;
 };
 
@@ -174,6 +175,8 @@ static enum seen look(struct proxy *p)
 	if (!a || guest_load(p->dir, a, &g, &err) != 1 || !str_eq(g.id, p->rec.id))
 		return SEEN_NOTHING;
 	g.created = p->rec.created;
+	if (*p->node)
+		g.node = p->node;
 	p->stopped_by = g.stopped_by;
 	if (connect_anew(p, &err) < 0 || guest_look(&p->context.pve, &g, a, &now, &err) < 0) {
 		/* Who stopped it has seen that. */
@@ -182,6 +185,8 @@ static enum seen look(struct proxy *p)
 	}
 	if (!now.exists || is_another(p, &g, &now, a))
 		return SEEN_GONE;
+	if (!str_eq(now.node, g.node))
+		snprintf(p->node, sizeof(p->node), "%s", now.node);
 	if (str_eq(now.status, "running")) {
 		p->ran = true;
 		return SEEN_RUNNING;

@@ -369,6 +369,24 @@ Test(lifecycle, nothing_that_runs_is_nothing_to_signal)
 }
 
 /* ERR_STATE would be read as "it doesn't run". */
+/* What the server has refused is no way in which it ended later. */
+Test(lifecycle, a_stop_that_is_refused_is_not_noted)
+{
+#define REFUSED(status, words)                                      \
+	{ "POST " GUEST "/status/stop overrule-shutdown=1", status, \
+		"{\"data\":null,\"message\":\"" words "\\n\"}" }
+	SCRIPT(LOOK("running"), LOOK("running"), OURS, REFUSED(403, "Permission check failed"));
+	cr_assert_eq(proxmox_signal(&rec, dir_fd, SIGKILL, false, &err), -1);
+	cr_assert_eq(stopped_by(), GUEST_NOT_STOPPED);
+	SCRIPT_ENDS();
+
+	/* Of this nobody knows what it did. */
+	SCRIPT(LOOK("running"), LOOK("running"), OURS, REFUSED(500, "the moon is full"));
+	cr_assert_eq(proxmox_signal(&rec, dir_fd, SIGKILL, false, &err), -1);
+	cr_assert_eq(stopped_by(), GUEST_KILLED);
+	SCRIPT_ENDS();
+}
+
 Test(lifecycle, a_lock_is_not_taken_for_an_ended_guest)
 {
 	cfg.stop_s = 0;
@@ -519,6 +537,24 @@ Test(lifecycle, status_follows_a_migration)
 	cr_assert_eq(proxmox_status(&rec, dir_fd, &status, &err), 0, "%s", said());
 	cr_assert_eq(status, CTR_RUNNING);
 	SCRIPT_ENDS();
+}
+
+/* Else each verb would look for it anew. */
+Test(lifecycle, what_is_done_after_a_migration_notes_the_node)
+{
+	SCRIPT({ "GET " GUEST "/status/current", 500,
+		       "{\"data\":null,\"message\":\"Configuration file "
+		       "'nodes/pve1/lxc/200104.conf' does not exist\\n\"}" },
+		{ "GET /cluster/resources?type=vm", 200,
+			"{\"data\":[{\"vmid\":\"200104\",\"type\":\"lxc\",\"node\":\"pve2\"}]}" },
+		{ "GET /nodes/pve2/lxc/200104/status/current", 200, CURRENT("stopped", TAG) },
+		{ "GET /nodes/pve2/lxc/200104/config", 200, CONFIG },
+		BEGUN("POST /nodes/pve2/lxc/200104/status/start ", "vzstart"),
+		ENDED("vzstart", "OK"));
+	cr_assert_eq(proxmox_start(&rec, dir_fd, NULL, NULL, &err), 0, "%s", said());
+	SCRIPT_ENDS();
+	cr_assert_eq(guest_load(dir_fd, arena, &journal, &err), 1);
+	cr_assert_str_eq(journal.node, "pve2");
 }
 
 /* ---- update ---- */
