@@ -104,6 +104,24 @@ def a_configuration_that_changes_meanwhile_is_read_again(box):
     same(2, len(box.server.requests('PUT /nodes')), 'PUTs')
 
 
+def a_second_step_waits_for_a_lock_that_goes_away(box):
+    box.configure(images={'db-pg': POSTGRES})
+    box.server.fault('PUT /nodes/pve[12]/lxc/[0-9]+/config', 'control', op='lock', args={'vmid': '$vmid', 'kind': 'backup', 'seconds': 1})
+    id = box.create_guest(image='db-pg', envs=[{'key': 'PGUSER', 'value': 'me'}])
+    has(one_guest(box, id)['config']['env'], 'PGUSER=me')
+    same(1, len(posts(box)), 'POSTs')
+
+
+def a_guest_that_moves_between_the_steps_is_followed(box):
+    box.configure(images={'db-pg': POSTGRES})
+    for n, match in enumerate(('GET /nodes/pve1/lxc/[0-9]+/config', 'PUT /nodes/pve1/lxc/[0-9]+/config')):
+        box.server.fault(match, 'control', op='migrate', args={'vmid': '$vmid', 'node': 'pve2'})
+        id = box.create_guest('c%d' % n, image='db-pg', envs=[{'key': 'PGUSER', 'value': 'me'}])
+        same('pve2', box.guest(id)['node'])
+        has(box.guest(id)['config']['env'], 'PGUSER=me')
+        box.call('delete', id).ok()
+
+
 def a_second_step_whose_answer_is_lost_is_done_once(box):
     box.configure(images={'db-pg': POSTGRES})
     box.server.fault('PUT /nodes/pve[12]/lxc/[0-9]+/config', 'drop')

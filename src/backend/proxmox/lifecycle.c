@@ -338,17 +338,19 @@ int proxmox_update(
 
 		if (act_look(&s, &look, err) < 0)
 			return -1;
-		int r = look.exists
-				? guest_is_ours(s.pve, &s.guest, look.node, false, a, &config, err)
-				: 0;
+		if (!look.exists)
+			return act_gone(&s.guest, err);
+		int r = guest_is_ours(s.pve, &s.guest, look.node, false, a, &config, err);
 		if (r < 0)
 			return -1;
-		if (r == 0)
-			return act_gone(&s.guest, err);
 		if (s.moved && s.dir_fd >= 0)
 			act_save(&s);
-		if (put_config(&s, res, look.node, config, &fault, err) == 0)
+		if (r == 0) /* since the look: it moves, or is removed */
+			fault.reason = PVE_GONE;
+		else if (put_config(&s, res, look.node, config, &fault, err) == 0)
 			return 0;
+		if (fault.reason == PVE_GONE)
+			act_gone(&s.guest, err);
 		/* A lost answer: the same values again, unless they are there by now. */
 		if (fault.reason == PVE_CHANGED || fault.reason == PVE_AMBIGUOUS) {
 			if (tries >= UPDATE_TRIES)

@@ -563,6 +563,23 @@ static int64_t memory_limit = 256 << 20;
 static struct oci_memory memory = { .limit = &memory_limit };
 static const struct oci_resources resources = { .memory = &memory };
 
+Test(lifecycle, update_follows_one_that_moves_after_the_look)
+{
+#define GONE_FROM(path)                                                                         \
+	{ "GET " GUEST path, 500,                                                               \
+		"{\"data\":null,\"message\":\"Configuration file 'nodes/pve1/lxc/200104.conf' " \
+		"does not exist\\n\"}" }
+	SCRIPT(LOOK("stopped"), GONE_FROM("/config"), GONE_FROM("/status/current"),
+		{ "GET /cluster/resources?type=vm", 200,
+			"{\"data\":[{\"vmid\":200104,\"type\":\"lxc\",\"node\":\"pve2\"}]}" },
+		{ "GET /nodes/pve2/lxc/200104/status/current", 200, CURRENT("stopped", TAG) },
+		{ "GET /nodes/pve2/lxc/200104/config", 200, CONFIG },
+		{ "PUT /nodes/pve2/lxc/200104/config memory=256&digest=d1", 200,
+			"{\"data\":null}" });
+	cr_assert_eq(proxmox_update(&rec, dir_fd, &resources, &err), 0, "%s", said());
+	SCRIPT_ENDS();
+}
+
 Test(lifecycle, update_is_one_put_with_the_digest_of_what_it_goes_by)
 {
 	SCRIPT(LOOK("running"), OURS, { NULL, 200, "{\"data\":null}" });
