@@ -29,7 +29,7 @@ def a_template_costs_four_requests(box):
     box.pod()
     for request in {}, {'command': ['/bin/sleep', '1'], 'envs': [{'key': 'A', 'value': '1'}]}:
         id, asked = requests_of(box, lambda: box.create_guest('c%d' % len(request), **request)) # pylint: disable=cell-var-from-loop
-        at_most(4 if not request else 7, asked)
+        at_most(4, asked)
         same(1, len([a for a in asked if a.startswith('POST')]))
 
 

@@ -17,27 +17,36 @@ TOUCHING = re.compile(r'(open|openat|openat2|mkdir\w*|rename\w*|unlink\w*|link\w
                       r'ftruncate|fallocate|fchmod\w*|fchown\w*|flock|fcntl|memfd_create|socket|socketpair|connect|bind|listen|send\w+|recv\w+|'
                       r'poll|ppoll|epoll_\w+|clone3?|fork|vfork|execve|execveat|wait4|waitid|kill|pidfd_\w+|dup\d?|close|pipe2|statx|'
                       r'newfstatat|getdents64|setsockopt|shutdown)$')
+LASTING = re.compile(r'(mkdir\w*|rename\w*|unlink\w*|write|writev|pwrite\w*|fsync|fdatasync|send\w+|recv\w+)$')
 
 
-def calls_of(box, argv):
-    """(name, number) of each touching call of any process of it."""
+def points_of(box, argv):
+    """(name, number) of each touching call of any process of it. First those around which something lasting changes: what the main
+    process writes, syncs, names, sends and gets. Of these, and of the others, those that were left out are other ones each time."""
     log = os.path.join(box.folder, 'calls')
     subprocess.run([STRACE, '-f', '-qq', '-o', log, *argv], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                    stderr=subprocess.DEVNULL, timeout=60, check=True)
-    most, count = {}, {}
+    count, first, others, main_pid = {}, set(), set(), None
     with open(log, encoding='utf-8', errors='replace') as f:
         for line in f:
             found = re.match(r'(\d+) +(\w+)\(', line)
-            if found and TOUCHING.match(found.group(2)):
-                count[found.groups()] = count.get(found.groups(), 0) + 1
-                most[found.group(2)] = max(most.get(found.group(2), 0), count[found.groups()])
-    points = [(name, n) for name, times in most.items() for n in range(1, times + 1)]
-    random.Random(1).shuffle(points)
-    return points
+            if not found or not TOUCHING.match(found.group(2)):
+                continue
+            pid, name = found.groups()
+            main_pid = main_pid or pid
+            count[pid, name] = count.get((pid, name), 0) + 1
+            (first if pid == main_pid and LASTING.match(name) else others).add((name, count[pid, name]))
+    seed = random.randrange(1 << 32)
+    print('# SWEEP_SEED=%d' % int(os.environ.get('SWEEP_SEED', seed)))
+    shuffle = random.Random(int(os.environ.get('SWEEP_SEED', seed))).shuffle
+    first, others = sorted(first), sorted(others - first)
+    shuffle(first)
+    shuffle(others)
+    return first + others, len(first)
 
 
 def killed_at(point, argv):
-    subprocess.run([STRACE, '-f', '-qq', '-o', '/dev/null', '-e', 'trace=' + point[0], '-e', 'inject=%s:signal=KILL:when=%d' % point,
+    subprocess.run([STRACE, '-f', '--seccomp-bpf', '-qq', '-o', '/dev/null', '-e', 'trace=' + point[0], '-e', 'inject=%s:signal=KILL:when=%d' % point,
                     *argv], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=150, check=False)
 
 
@@ -53,9 +62,8 @@ def records(b):
 
 
 def remove_all(box, where):
-    """As a user would: list, and delete what it names. A folder that has no record yet is named by a warning. The killed one and its
-    helper have ended; what they have sent comes soon, or never."""
-    box.let_time_pass(38)
+    """As a user would: list, and delete what it names. A folder that has no record yet is named by a warning."""
+    box.let_time_pass()
     r = box.call('list', '--format', 'json').ok()
     listed = {one['id']: one for one in json.loads(r.out)}
     for id in records(box):
@@ -87,7 +95,7 @@ def stage(box, image='lxc/debian-12', **more):
 def sweep(box, what, argv, before, seconds=None):
     """before(): what the killed command finds; afterwards all is removed."""
     before()
-    points = calls_of(box, argv)
+    points, n_first = points_of(box, argv)
     remove_all(box, what)
     nothing_is_left(box, what)
     tried, end = 0, time.monotonic() + (seconds or SECONDS)
@@ -100,7 +108,7 @@ def sweep(box, what, argv, before, seconds=None):
         remove_all(box, where)
         nothing_is_left(box, where)
         tried += 1
-    print('# %s: %d of %d points' % (what, tried, len(points)))
+    print('# %s: %d of %d points, %d of them come first' % (what, tried, len(points), n_first))
     if tried < 5:
         fail('only %d points' % tried)
 

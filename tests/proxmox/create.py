@@ -496,7 +496,7 @@ def killed(box, match, do, image='lxc/debian-12', nth=1, **more):
 
 
 def recovered(box, id):
-    """List shows it, delete ends it, twice is fine. Nothing is on its way any more: the server has dealt with all that it got."""
+    """List shows it, delete ends it, twice is fine."""
     has(box.call('list').ok().out, id[:12])
     box.let_time_pass()
     box.call('delete', '--force', id).ok()

@@ -244,6 +244,13 @@ class Server:
     def revoke(self):
         self.control('token', revoked=True)
 
+    def finish(self):
+        """Waits until it has dealt with all that clients, which have ended, have sent: connections are accepted in their order."""
+        with socket.create_connection(('127.0.0.1', self.port)) as last:
+            port = last.getsockname()[1]
+        while self.control('connections') != {'open': 0, 'last': port}:
+            time.sleep(0.01)
+
     def privileges(self, by_path):
         self.control('token', privileges=by_path)
 
@@ -306,7 +313,8 @@ class PveBox(box_module.Box):
         return self.server.guest(self.vmid(id))
 
     def let_time_pass(self, seconds=60):
-        """As if what was sent had been so long ago: delete waits for what may come late."""
+        """As if what was sent had been so long ago: delete waits for what may come late. Whoever has sent it has ended."""
+        self.server.finish()
         for path in glob.glob(os.path.join(self.data, 'guests', '*', 'guest.json')):
             with open(path, encoding='utf-8') as f:
                 journal = json.load(f)

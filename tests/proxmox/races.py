@@ -62,6 +62,8 @@ def a_ninth_create_for_eight_ids_says_that_there_is_none_left(box):
 
 
 def a_hundred_creates_at_once(box):
+    # The machine may have other things to do, too.
+    box.configure(timeouts={'connectSeconds': 60, 'callSeconds': 300})
     ids = each_has_its_own(box, at_once(box, 100))
     same(100, len({g['vmid'] for g in box.server.guests()}))
     same(sorted(ids), sorted(box.call('list', '-q').ok().out.split()))
@@ -129,11 +131,13 @@ def when_every_id_is_taken_the_walk_ends(box):
 def the_same_request_twice_at_once_makes_one_guest(box):
     path = write(box, box.guest_request(), 'request.json')
     argv = [CTRCTL, *box.globals, 'create', '--request', path]
-    children = [subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) for _ in range(4)]
+    children = [subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) for _ in range(2)]
     answers = [c.communicate(timeout=120)[0].decode() for c in children]
+    # One makes it; for the other, which waits, it is there already.
+    same([0, 0], [c.returncode for c in children])
+    same(1, len(set(answers)), 'answers: %s' % answers)
     same(1, len(box.server.guests()), 'guests after %s' % answers)
-    if not any(c.returncode == 0 for c in children):
-        fail('none of them has worked')
+    same(1, len(box.server.requests('POST /nodes/pve./lxc$')))
 
 
 main(globals())

@@ -187,6 +187,7 @@ OPS = {
     'make_qemu': lambda world, vmid, node='pve1': make_guest(world, vmid, node, 'qemu'),
     'held': lambda world, id: world.users.tokens[id].privileges,  # pylint: disable=redefined-builtin
     'bugs': lambda world: world.bugs,
+    'connections': lambda world: {'open': world.server.open, 'last': world.server.last},
     'logins': lambda world: world.users.logins,
     'cancel_tasks': lambda world: [t.cancel('unexpected status') for t in world.tasks.values() if t.running],
 }

@@ -265,6 +265,8 @@ class Connection:
                 self.sock.close()
             except OSError:
                 pass
+            with self.world.lock:
+                self.server.open -= 1
 
     def connect_rule(self):
         with self.world.lock:
@@ -289,7 +291,8 @@ class Server:
         self.world, self.contexts = world, contexts
         self.listener = socket.create_server(('127.0.0.1', 0), backlog=1024)
         self.port = self.listener.getsockname()[1]
-        self.number = 0
+        self.number = self.open = self.last = 0
+        world.server = self
 
     def context(self, rule):
         name = rule.get('cert') if rule and rule.get('do') == 'cert' else None
@@ -298,9 +301,12 @@ class Server:
     def run(self):
         while True:
             try:
-                sock, _ = self.listener.accept()
+                sock, peer = self.listener.accept()
             except OSError:
                 return
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.number += 1
+            with self.world.lock:
+                self.open += 1
+                self.last = peer[1]
             threading.Thread(target=Connection(self, sock, self.number).run, daemon=True).start()
