@@ -2,7 +2,9 @@
 /*
  * All containers at once: one request for the cluster's list, which is up to ten seconds old.
  * Records find their guests by VMID, and know them by their tag. Only what doesn't fit costs more
- * requests, and of these there is a bounded number.
+ * requests, of which there is a bounded number and for which there is a bounded time: a list is for
+ * looking, and what is done to a guest asks for its proof by itself. Nothing of what they bring is
+ * kept but a few words.
  */
 #include "backend/proxmox/proxmox.h"
 #include "base/log.h"
@@ -14,8 +16,13 @@
 enum {
 	MAX_AGE_S = 10,   /* how often the nodes report to the cluster */
 	FRESH_S = 30,     /* so long a guest may be without a status after it was made */
+	LIST_S = 10,      /* so long the list is waited for: others have nothing to do with it */
+	LOOK_S = 5,       /* so long one of the other requests */
+	LOOKS_MS = 10000, /* and all of them */
 	DOUBTS_MAX = 16,  /* records that don't fit: so many are asked for, one by one */
-	STRAYS_MAX = 256, /* so many are read, one by one */
+	STRAYS_MAX = 32,  /* so many are read, one by one */
+	DEAF_MAX = 8,     /* nodes that don't answer */
+	FIND_MAX = 16,    /* guests with the same tag: so many are read */
 	ID_MAX = 200,
 };
 
@@ -40,8 +47,12 @@ struct survey {
 	char fresh[PROC_TIME_MAX]; /* what was made since then is new */
 	struct ctr_survey *ret;
 	size_t cap_strays;
-	unsigned doubts, read; /* requests so far, beside the first */
-	unsigned hidden, left; /* guests that we may not see; that weren't read */
+	unsigned doubts, read;      /* requests so far, beside the first */
+	uint64_t end_ms;            /* of pve_now_ms: no more of them after that */
+	const char *deaf[DEAF_MAX]; /* nodes that didn't answer: nothing more of theirs is read */
+	size_t n_deaf;
+	unsigned hidden, missing, left; /* guests that we may not see; that aren't in the list, and
+					   weren't asked for; that weren't read */
 };
 
 /* ---- the list ---- */
@@ -142,20 +153,47 @@ static bool has_tag_of(const char *tags, const char *id)
 	return false;
 }
 
+/* ---- one by one ---- */
+
+static bool is_deaf(const struct survey *s, const char *node)
+{
+	for (size_t i = 0; i < s->n_deaf; i++)
+		if (str_eq(s->deaf[i], node))
+			return true;
+	return s->n_deaf == DEAF_MAX;
+}
+
+static bool is_over(const struct survey *s)
+{
+	return pve_now_ms(s->pve) >= s->end_ms;
+}
+
 /* GET config of one, for its description. 1 *ret filled, 0 there is none or it isn't of ours, -1.
  * A copy isn't: it has the description of what it was made from, with its VMID. */
-static int read_identity(struct pve *pve, struct arena *a, const struct item *it,
+static int read_identity(struct survey *s, const struct item *it, struct arena *a,
 	struct pve_identity *ret, struct err *err)
 {
-	const struct guest any = { .id = "", .vmid = it->vmid, .node = it->node };
-	struct guest_owned o;
+	struct pve_fault fault = { 0 };
+	const struct json *config;
+	const char *path, *text;
+	char vmid[16];
+	int r;
 
-	if (guest_owner(pve, &any, it->node, a, &o, err) < 0)
-		return -1;
-	if (o.by != GUEST_THEIRS || o.who.vmid != it->vmid)
-		return 0;
-	*ret = o.who;
-	return 1;
+	if (!a)
+		return err_nomem(err);
+	snprintf(vmid, sizeof(vmid), "%u", it->vmid);
+	path = pve_path(a, "nodes", it->node, "lxc", vmid, "config", NULL);
+	if (!path)
+		return err_nomem(err);
+	if (pve_get_once(s->pve, a, path, NULL, &config, &fault, err) < 0) {
+		if (fault.reason == PVE_UNREACHED || fault.reason == PVE_AMBIGUOUS ||
+			fault.reason == PVE_GARBLED)
+			s->deaf[s->n_deaf++] = it->node;
+		return fault.reason == PVE_GONE ? 0 : -1;
+	}
+	text = pve_text(config, "description");
+	r = pve_description_read(text ? text : "", a, ret, err);
+	return r == 1 && ret->vmid != it->vmid ? 0 : r;
 }
 
 /* ---- records ---- */
@@ -175,20 +213,25 @@ static enum ctr_status status_of(
 	return rec->created && strcmp(rec->created, s->fresh) >= 0 ? CTR_RUNNING : CTR_UNKNOWN;
 }
 
-/* It has the VMID, but not the tag: were the tags taken away, or is it somebody else's? -1: that
- * can't be said. */
+/* It has the VMID, but not the tag: were the tags taken away, or is it somebody else's? Of more
+ * than a few that's taken for the first, as a cluster may know no free tags at all. -1: that can't
+ * be said. */
 static int is_untagged(struct survey *s, const struct ctr_record *rec, const struct item *it)
 {
+	_arena_ struct arena *a = NULL;
+	struct err why = ERR_INIT;
 	struct pve_identity who;
-	struct err why;
 	int r;
 
 	if (!it->lxc)
 		return 0;
-	if (s->doubts >= DOUBTS_MAX)
+	if (is_deaf(s, it->node))
 		return -1;
+	if (s->doubts >= DOUBTS_MAX || is_over(s))
+		return 1;
 	s->doubts++;
-	r = read_identity(s->pve, s->tmp, it, &who, &why);
+	a = arena_new();
+	r = read_identity(s, it, a, &who, &why);
 	return r == 1 ? str_eq(who.id, rec->id) : r;
 }
 
@@ -210,18 +253,22 @@ static int match(struct survey *s, struct known *k, const struct item *it, struc
 }
 
 /* A guest that isn't in the list is gone, or we may not see it. Whether a VMID is free anybody may
- * ask, and is told of all guests. */
-static bool is_free(struct survey *s, unsigned vmid)
+ * ask, and is told of all guests. 1, 0, -1: it wasn't asked for, or that wasn't answered. */
+static int is_free(struct survey *s, unsigned vmid)
 {
-	struct pve_form query = PVE_FORM_INIT(s->tmp);
+	_arena_ struct arena *a = NULL;
+	struct pve_fault fault = { 0 };
 	const struct json *data;
-	struct err why;
+	struct err why = ERR_INIT;
 
-	if (s->doubts >= DOUBTS_MAX)
-		return false;
+	if (s->doubts >= DOUBTS_MAX || is_over(s) || !(a = arena_new()))
+		return -1;
 	s->doubts++;
+	struct pve_form query = PVE_FORM_INIT(a);
 	pve_form_setf(&query, "vmid", NULL, "%u", vmid);
-	return pve_get(s->pve, s->tmp, "/cluster/nextid", &query, &data, NULL, &why) == 0;
+	if (pve_get_once(s->pve, a, "/cluster/nextid", &query, &data, &fault, &why) == 0)
+		return 1;
+	return fault.status == 400 ? 0 : -1;
 }
 
 static void judge_missing(struct survey *s)
@@ -232,17 +279,19 @@ static void judge_missing(struct survey *s)
 
 		if (k->found == FOUND_OURS || s->recs[k->i].phase == CTR_CREATING)
 			continue;
-		if (k->found == FOUND_OTHER || is_free(s, k->vmid)) {
-			seen->status = CTR_STOPPED;
-			continue;
-		}
-		seen->status = CTR_UNKNOWN;
-		s->hidden++;
+		int gone = k->found == FOUND_OTHER ? 1 : is_free(s, k->vmid);
+		seen->status = gone == 1 ? CTR_STOPPED : CTR_UNKNOWN;
+		s->hidden += gone == 0;
+		s->missing += gone < 0;
 	}
 	if (s->hidden)
 		log_warn("proxmox: %u guests aren't in the server's list, but their VMIDs don't "
 			 "seem to be free: has the login VM.Audit on them?",
 			s->hidden);
+	if (s->missing)
+		log_warn("proxmox: %u more guests aren't in the server's list; whether they are "
+			 "gone wasn't found out: ctrctl state ID tells it",
+			s->missing);
 }
 
 /* ---- strays ---- */
@@ -307,15 +356,17 @@ static const struct ctr_record *record_of(const struct survey *s, const char *id
 
 static int add_stray(struct survey *s, const struct item *it, struct err *err)
 {
+	_arena_ struct arena *a = NULL;
 	struct pve_identity who;
 	struct err why = ERR_INIT;
 
-	if (s->read >= STRAYS_MAX) {
+	if (s->read >= STRAYS_MAX || is_over(s) || is_deaf(s, it->node)) {
 		s->left++;
 		return 0;
 	}
 	s->read++;
-	int r = read_identity(s->pve, s->tmp, it, &who, &why);
+	a = arena_new();
+	int r = read_identity(s, it, a, &who, &why);
 	if (r < 0)
 		log_info("guest %u on node %s can't be read: %s", it->vmid, it->node, why.text);
 	if (r <= 0 || !is_id(who.id))
@@ -384,29 +435,48 @@ static int begin(struct survey *s, struct ctr_context *c, struct err *err)
 	return index_records(s, err);
 }
 
+static int look_around(struct survey *s, struct settings_proxmox *quick, struct err *err)
+{
+	const struct json *all;
+
+	if (get_resources(s->pve, s->tmp, &all, err) < 0)
+		return -1;
+	quick->call_s = MIN(quick->call_s, (unsigned)LOOK_S);
+	s->end_ms = pve_now_ms(s->pve) + LOOKS_MS;
+	json_for_each (json, all) {
+		struct item it;
+
+		if (read_item(json, &it) && see(s, &it, err) < 0)
+			return -1;
+	}
+	judge_missing(s);
+	if (s->left)
+		log_warn("proxmox: %u more guests have ctrctl's tags and no record here; they "
+			 "aren't listed, as a list reads only a few",
+			s->left);
+	return 0;
+}
+
 int proxmox_survey(struct ctr_context *c, const struct ctr_record *recs, size_t n,
 	struct ctr_survey *ret, struct err *err)
 {
 	_arena_ struct arena *tmp = arena_new();
 	struct survey s = { .tmp = tmp, .recs = recs, .n_recs = n, .ret = ret };
-	const struct json *all;
+	const struct settings_proxmox *cfg;
+	struct settings_proxmox quick;
+	int r;
 
 	if (!tmp)
 		return err_nomem(err);
-	if (begin(&s, c, err) < 0 || get_resources(s.pve, tmp, &all, err) < 0)
+	if (begin(&s, c, err) < 0)
 		return -1;
-	json_for_each (json, all) {
-		struct item it;
-
-		if (read_item(json, &it) && see(&s, &it, err) < 0)
-			return -1;
-	}
-	judge_missing(&s);
-	if (s.left)
-		log_warn("proxmox: %u more guests have ctrctl's tags and no record here; they "
-			 "aren't listed",
-			s.left);
-	return 0;
+	cfg = s.pve->cfg;
+	quick = *cfg;
+	quick.call_s = MIN(quick.call_s, (unsigned)LIST_S);
+	s.pve->cfg = &quick;
+	r = look_around(&s, &quick, err);
+	s.pve->cfg = cfg;
+	return r;
 }
 
 /* As if it had been made by us. */
@@ -419,12 +489,72 @@ static int write_journal(int dir_fd, const char *id, const struct item *it, stru
 	return dir_fd < 0 ? 0 : guest_save(dir_fd, &journal, err);
 }
 
+/* A guest that says it is this container. 1 *ret filled, in c->arena; 0, -1. */
+static int prove(struct ctr_context *c, const char *id, const struct item *it,
+	struct ctr_record *ret, struct err *err)
+{
+	const struct guest any = { .id = "", .vmid = it->vmid, .node = it->node };
+	_arena_ struct arena *a = arena_new();
+	struct guest_owned o;
+
+	if (!a)
+		return err_nomem(err);
+	if (guest_owner(&c->pve, &any, it->node, a, &o, err) < 0)
+		return -1;
+	/* A copy has the description of what it was made from, with its VMID. */
+	if (o.by != GUEST_THEIRS || o.who.vmid != it->vmid || !str_eq(o.who.id, id))
+		return 0;
+	return fill_stray(&o.who, it, c->arena, ret, err) < 0 ? -1 : 1;
+}
+
+static int refuse_twins(unsigned one, unsigned other, struct err *err)
+{
+	err_set(err, ERR_STATE, NULL, "guests %u and %u both say that they are this container", one,
+		other);
+	return err_hint(err, "on the server, remove the one that isn't, or its tags");
+}
+
+/* 1 *ret and *ret_it, 0, -1 */
+static int find_in(struct ctr_context *c, const char *id, const struct json *all,
+	struct ctr_record *ret, struct item *ret_it, struct err *err)
+{
+	unsigned read = 0;
+	int found = 0;
+
+	json_for_each (json, all) {
+		struct ctr_record rec;
+		struct item it;
+
+		/* Other hosts that use the cluster have ranges of their own. */
+		if (!read_item(json, &it) || !it.lxc || !has_tag_of(it.tags, id) ||
+			!is_in_range(&c->pve, it.vmid))
+			continue;
+		if (read++ == FIND_MAX)
+			return err_set(err, ERR_STATE, NULL,
+				"more than %d guests have the tag of this container", FIND_MAX);
+		int r = prove(c, id, &it, &rec, err);
+		if (r < 0)
+			return -1;
+		if (r == 1 && found)
+			return refuse_twins(ret_it->vmid, it.vmid, err);
+		if (r == 1) {
+			*ret = rec;
+			*ret_it = it;
+			found = 1;
+		}
+	}
+	return found;
+}
+
 int proxmox_find(
 	struct ctr_context *c, const char *id, int dir_fd, struct ctr_record *ret, struct err *err)
 {
 	_arena_ struct arena *tmp = arena_new();
 	struct pve *pve = proxmox_session(c, err);
 	const struct json *all;
+	struct ctr_record rec;
+	struct item it = { 0 };
+	int r;
 
 	if (!pve)
 		return -1;
@@ -434,24 +564,12 @@ int proxmox_find(
 		return 0;
 	if (get_resources(pve, tmp, &all, err) < 0)
 		return -1;
-	json_for_each (json, all) {
-		struct pve_identity who;
-		struct item it;
-
-		/* Other hosts that use the cluster have ranges of their own. */
-		if (!read_item(json, &it) || !it.lxc || !has_tag_of(it.tags, id) ||
-			!is_in_range(pve, it.vmid))
-			continue;
-		int r = read_identity(pve, tmp, &it, &who, err);
-		if (r < 0)
-			return -1;
-		if (r == 0 || !str_eq(who.id, id))
-			continue;
-		if (fill_stray(&who, &it, c->arena, ret, err) < 0 ||
-			write_journal(dir_fd, id, &it, err) < 0)
-			return -1;
-		ret->context = c;
-		return 1;
-	}
-	return 0;
+	r = find_in(c, id, all, &rec, &it, err);
+	if (r != 1)
+		return r;
+	if (write_journal(dir_fd, id, &it, err) < 0)
+		return -1;
+	rec.context = c;
+	*ret = rec;
+	return 1;
 }

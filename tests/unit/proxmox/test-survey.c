@@ -2,10 +2,12 @@
 /* All guests at once, over a server that knows its lines. */
 #include "backend/proxmox/proxmox.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/proc.h"
 #include "script.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -247,7 +249,7 @@ Test(survey, takes_no_id_that_is_no_name_of_a_folder)
 
 Test(survey, grows_with_its_strays)
 {
-	enum { N = 40 };
+	enum { N = 24 };
 	_str_ struct str list = { 0 };
 	struct line lines[N + 1] = { 0 };
 	_arena_ struct arena *a = arena_new();
@@ -312,6 +314,115 @@ Test(survey, of_a_thousand_finds_each_its_own)
 	cr_assert_eq(script.asked, 1);
 }
 
+/* ---- bounds ---- */
+
+enum { MANY = 40 };
+
+/* A list of many guests on two nodes, and as many answers of each kind. */
+static struct line many_lines[2 * MANY + 1];
+
+static void many(const char *tags, bool on_record)
+{
+	static struct ctr_record many_recs[MANY];
+	struct str list = { 0 };
+
+	str_add(&list, "{\"data\":[");
+	for (int i = 0; i < MANY; i++) {
+		many_recs[i] = (struct ctr_record){ .id = arena_printf(arena, "record%d", i),
+			.phase = CTR_RUNNING,
+			.guest = arena_printf(arena, "%d", 200100 + i) };
+		if (tags)
+			str_printf(&list, "%s" ROW("%d", "running", "%s"), i ? "," : "", 200100 + i,
+				tags);
+	}
+	str_add(&list, "]}");
+	many_lines[0] = (struct line){ LIST, 200, arena_strdup(arena, list.p) };
+	str_done(&list);
+	script_begin(many_lines, ARRAY_SIZE(many_lines));
+	cr_assert_eq(proxmox_survey(&context, many_recs, on_record ? MANY : 0, &seen, &err), 0,
+		"%s", said());
+}
+
+Test(survey, reads_a_few_strays_only)
+{
+	for (int i = 0; i < MANY; i++) {
+		many_lines[i + 1].status = 200;
+		many_lines[i + 1].body =
+			arena_printf(arena, DESCRIBED("stray%d", "%d"), i, 200100 + i);
+	}
+	many(TAG_TWO, false);
+	cr_assert_eq(seen.n_strays, 32);
+	cr_assert_eq(script.asked, 1 + 32);
+}
+
+/* A cluster that knows no free tags has none on any. */
+Test(survey, takes_many_without_tags_for_what_their_number_says)
+{
+	for (int i = 0; i < MANY; i++) {
+		many_lines[i + 1].status = 200;
+		many_lines[i + 1].body =
+			arena_printf(arena, DESCRIBED("record%d", "%d"), i, 200100 + i);
+	}
+	many("", true);
+	for (int i = 0; i < MANY; i++)
+		cr_assert_eq(seen.seen[i].status, CTR_RUNNING, "%d", i);
+	cr_assert_eq(script.asked, 1 + 16);
+}
+
+Test(survey, does_not_blame_rights_for_what_it_did_not_ask_for)
+{
+	int fd = memfd_create("log", MFD_CLOEXEC);
+	char text[1024] = "";
+
+	log_stderr(fd);
+	for (int i = 0; i < MANY; i++)
+		many_lines[i + 1] = (struct line){ NULL, 200, "{\"data\":\"1\"}" };
+	many(NULL, true);
+	cr_assert_eq(script.asked, 1 + 16);
+	for (int i = 0; i < MANY; i++)
+		cr_assert_eq(seen.seen[i].status, i < 16 ? CTR_STOPPED : CTR_UNKNOWN, "%d", i);
+	cr_assert_gt(pread(fd, text, sizeof(text) - 1, 0), 0);
+	cr_assert_not(strstr(text, "VM.Audit"), "%s", text);
+	cr_assert(strstr(text, "24 more"), "%s", text);
+	close(fd);
+}
+
+Test(survey, asks_a_node_that_does_not_answer_once)
+{
+	many_lines[1] = (struct line){ .outcome = HTTPS_LOST };
+	many(TAG_TWO, false);
+	cr_assert_eq(seen.n_strays, 0);
+	cr_assert_eq(script.asked, 2);
+	/* What it runs isn't known, either. */
+	many("", true);
+	cr_assert_eq(script.asked, 2);
+	for (int i = 0; i < MANY; i++)
+		cr_assert_eq(seen.seen[i].status, CTR_UNKNOWN, "%d", i);
+}
+
+static unsigned longest_ms[2]; /* of the list, of the others */
+
+static int timed_exchange(void *arg, const struct pve_ask *ask, struct arena *a,
+	struct pve_answer *ret, struct err *e)
+{
+	unsigned *longest = &longest_ms[script.asked > 0];
+
+	*longest = MAX(*longest, ask->timeout_ms);
+	return script_exchange(arg, ask, a, ret, e);
+}
+
+Test(survey, does_not_wait_long)
+{
+	context.pve.exchange = timed_exchange;
+	SCRIPT({ LIST, 200, "{\"data\":[" ROW("200007", "running", TAG_TWO) "]}" },
+		{ CONFIG("200007"), 200, DESCRIBED(TWO, "200007") },
+		{ "GET /cluster/nextid?vmid=200001", 200, "{\"data\":\"200001\"}" });
+	survey(1);
+	cr_assert_eq(longest_ms[0], 10000);
+	cr_assert_eq(longest_ms[1], 5000);
+	cr_assert_eq(context.pve.cfg, &cfg, "what comes after it has its own time");
+}
+
 /* ---- find ---- */
 
 Test(survey, finds_one_by_its_tag_and_proves_it)
@@ -329,6 +440,33 @@ Test(survey, finds_one_by_its_tag_and_proves_it)
 	cr_assert_str_eq(found.guest, "200007");
 	cr_assert_eq(found.context, &context);
 	SCRIPT_ENDS();
+}
+
+Test(survey, finds_none_of_two_that_say_the_same)
+{
+	struct ctr_record found = { 0 };
+
+	SCRIPT({ LIST, 200,
+		       "{\"data\":[" ROW("200005", "running", TAG_TWO) "," ROW(
+			       "200007", "running", TAG_TWO) "]}" },
+		{ CONFIG("200005"), 200, DESCRIBED(TWO, "200005") },
+		{ CONFIG("200007"), 200, DESCRIBED(TWO, "200007") });
+	cr_assert_eq(proxmox_find(&context, TWO, FD_NONE, &found, &err), -1);
+	EXPECT_SAID("200005 and 200007");
+	cr_assert_null(found.id);
+}
+
+Test(survey, does_not_read_a_cluster_full_of_the_same_tag)
+{
+	struct ctr_record found;
+
+	for (int i = 0; i < MANY; i++)
+		many_lines[i + 1] = (struct line){ NULL, 200, DESCRIBED(ONE, "200001") };
+	many(TAG_TWO, false);
+	script_begin(many_lines, ARRAY_SIZE(many_lines));
+	cr_assert_eq(proxmox_find(&context, TWO, FD_NONE, &found, &err), -1);
+	EXPECT_SAID("more than 16");
+	cr_assert_eq(script.asked, 1 + 16);
 }
 
 Test(survey, finds_nothing_where_nothing_is)
