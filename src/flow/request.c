@@ -456,6 +456,19 @@ static int stage_remote_check(struct making *m, struct err *err)
 	return remote_input(m, &in, err) < 0 ? -1 : m->backend->check(&in, err);
 }
 
+/* A server takes its time, minutes when it has to fetch an image. */
+static int stage_leave_pod(struct making *m, struct err *err)
+{
+	(void)err;
+	sandbox_let_go(m->pod);
+	return 0;
+}
+
+static int stage_back_in_pod(struct making *m, struct err *err)
+{
+	return sandbox_share_again(m->pod, err);
+}
+
 static int stage_remote_create(struct making *m, struct err *err)
 {
 	struct ctr_input in;
@@ -512,7 +525,9 @@ static const struct stage making_remote[] = {
 	{ "wish", stage_remote_check }, /* what a server can't give is refused */
 	{ "reserve", stage_reserve },
 	{ "record", stage_remote_record },
+	{ "leave pod", stage_leave_pod },  /* it may be stopped meanwhile */
 	{ "create", stage_remote_create }, /* by the backend, with a record of its own */
+	{ "back in pod", stage_back_in_pod },
 	{ "commit", stage_remote_commit },
 };
 

@@ -19,7 +19,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-enum { ID_SHORT = 12, HOST_FILE_MAX = 1 << 20 };
+enum { ID_SHORT = 12, HOST_FILE_MAX = 1 << 20, SHARE_MS = 50 };
 
 #define RUN_FOLDER ".sandboxes"
 
@@ -216,6 +216,49 @@ int ctr_sandbox_state(struct ctr_sandbox *s, enum ctr_sandbox_state *ret, struct
 		return -1;
 	*ret = ready ? CTR_SANDBOX_READY : CTR_SANDBOX_NOTREADY;
 	return 0;
+}
+
+void sandbox_let_go(struct ctr_sandbox *s)
+{
+	if (s->locked)
+		sandbox_unlock(s->dir);
+	s->locked = false;
+}
+
+static int check_ready(struct ctr_sandbox *s, struct err *err)
+{
+	struct ctr_sandbox_record now;
+	int r = sandbox_load(s->dir, s->rec.id, s->arena, &now, err);
+
+	if (r < 0)
+		return -1;
+	return r == 1 && now.complete && now.state == CTR_SANDBOX_READY
+		       ? 0
+		       : err_set(err, ERR_STATE, NULL, "sandbox %.12s is not ready any more",
+				 s->rec.id);
+}
+
+/* Who stops or removes it says so in the record first, and may then wait for us. */
+int sandbox_share_again(struct ctr_sandbox *s, struct err *err)
+{
+	const unsigned timeout_ms = s->engine->lock_timeout_ms;
+
+	for (unsigned waited = 0;; waited += SHARE_MS) {
+		struct err why = ERR_INIT;
+
+		if (check_ready(s, err) < 0)
+			return -1;
+		if (s->locked)
+			return 0;
+		if (sandbox_lock(s->dir, s->rec.id, LOCK_SH, SHARE_MS, &why) == 0) {
+			s->locked = true; /* and so it stays what it is now */
+			continue;
+		}
+		if (why.code != ERR_TIMEOUT || waited >= timeout_ms) {
+			*err = why;
+			return -1;
+		}
+	}
 }
 
 /* ---- checking ---- */

@@ -44,6 +44,11 @@ const char *sandbox_run_folder(struct ctr_sandbox *, const char *id, struct err 
 /* Opens it; FD_NONE with 0 when it isn't there. */
 int sandbox_open_run(const struct ctr_sandbox *, int *ret_fd, struct err *) _must_check_;
 
+/* For work in a server's pod that takes long: the lock isn't held during it, so that the pod can be
+ * stopped, and taken again after it if the pod is READY still; ERR_STATE when it isn't. */
+void sandbox_let_go(struct ctr_sandbox *);
+int sandbox_share_again(struct ctr_sandbox *, struct err *) _must_check_;
+
 /* ---- sandbox-end.c ---- */
 /* Takes away all that the backend made, and the run folder. The folder's lock is held. */
 int sandbox_unmake(struct ctr_sandbox *, struct err *) _must_check_;

@@ -110,4 +110,44 @@ def a_start_that_never_reached_the_server_can_be_repeated(box):
     same('running', box.status(id))
 
 
+# -- in a pod --------------------------------------------------------------------------------------------
+
+POST = 'POST /nodes/[^/]+/lxc$'
+
+
+def create_that_waits(box):
+    """Its guest is being made; the create of another goes with it."""
+    other = write(box, box.guest_request('other', pod='other'), 'other.json')
+    path = write(box, box.guest_request(), 'request.json')
+    box.server.clear_requests()
+    box.server.fault(POST, 'gather', n=2, count=2)
+    child = begin(box, 'create', '--request', path)
+    eventually(lambda: looks(box, POST) == 1, 30, 'the POST')
+    return child, other
+
+
+def only_the_other_is_there(box, child, other):
+    id = json.loads(box.call('create', '--request', other).ok().out)['containerId']
+    has(ends(child, 1)[1], 'not ready any more')
+    same([box.vmid(id)], [g['vmid'] for g in box.server.ours()])
+    same([id], os.listdir(os.path.join(box.data, 'guests')))
+    same([id], os.listdir(os.path.join(box.data, 'containers')))
+
+
+def a_pod_can_be_stopped_while_a_guest_is_made_in_it(box):
+    child, other = create_that_waits(box)
+    box.call('sandbox', 'stop', box.pod()).ok()
+    only_the_other_is_there(box, child, other)
+
+
+def a_pod_that_is_removed_takes_along_what_is_made_in_it(box):
+    child, other = create_that_waits(box)
+    remover = begin(box, 'sandbox', 'remove', box.pod())
+    eventually(lambda: 'NOTREADY' in box.call('sandbox', 'list').ok().out.upper(), 30, 'the end of the pod')
+    only_the_other_is_there(box, child, other)
+    remover.communicate(timeout=60)
+    # The remover may have waited too long for the create.
+    box.call('sandbox', 'remove', box.pod()).ok()
+
+
 main(globals())
