@@ -234,10 +234,8 @@ static int meet_nobody(struct making *m, enum live live, int data_fd, struct err
 static int is_whole_remote(struct making *m, struct ctr_cri_record *other, enum live live,
 	int data_fd, struct err *err)
 {
-	if (other->committed)
-		return live != LIVE_NOT;
-	if (live != LIVE_WHOLE)
-		return 0;
+	if (other->committed || live != LIVE_WHOLE)
+		return live == LIVE_WHOLE || live == LIVE_OTHER;
 	if (request_commit(m->dir_fd, other->id, err) < 0 ||
 		request_sync(data_fd, m->dir_fd, err) < 0)
 		return -1;

@@ -49,6 +49,24 @@ static int check_root(const char *path, int fd, struct err *err)
 	return 0;
 }
 
+/* All that leads to it: whichever of these folders were made just now. */
+static int sync_parents(const char *path, struct err *err)
+{
+	_free_ char *above = strdup(path);
+
+	if (!above)
+		return err_nomem(err);
+	for (char *slash; (slash = strrchr(above, '/'));) {
+		slash[slash == above] = '\0';
+		_close_ int fd = open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0 || fsync(fd) < 0)
+			return err_sys(err, errno, "fsync", "%s", above);
+		if (slash == above)
+			break;
+	}
+	return 0;
+}
+
 int store_open(const char *path, enum store_open how, struct store *ret, struct err *err)
 {
 	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
@@ -70,6 +88,8 @@ int store_open(const char *path, enum store_open how, struct store *ret, struct 
 		}
 		if (path_make_dirs(clean, 0700, err) < 0)
 			return err_in(err, "root folder:");
+		if (ret->durable && sync_parents(clean, err) < 0)
+			return -1;
 		fd = open(clean, flags);
 	}
 	if (fd < 0 && (errno == ELOOP || errno == ENOTDIR))
@@ -344,9 +364,10 @@ int store_remove(const struct store *s, const char *id, struct err *err)
 			errno != EPERM)
 			return err_sys(err, errno, "unlink", "%s", name);
 	}
-	if (unlinkat(s->fd, id, AT_REMOVEDIR) == 0 || errno == ENOENT)
-		return 0;
-	return path_remove_tree(s->fd, id, err);
+	if (unlinkat(s->fd, id, AT_REMOVEDIR) < 0 && errno != ENOENT &&
+		path_remove_tree(s->fd, id, err) < 0)
+		return -1;
+	return s->durable && fsync(s->fd) < 0 ? err_sys(err, errno, "fsync", "root folder") : 0;
 }
 
 /* ---- all of them ---- */

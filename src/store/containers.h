@@ -32,7 +32,8 @@ struct store {
 enum store_open { STORE_FIND, STORE_MAKE };
 
 /* Opens the root folder; STORE_MAKE makes it (0700) with its parents. Refused: "/", a symlink, one
- * that belongs to somebody else or that others may write to. */
+ * that belongs to somebody else or that others may write to. ret->durable is the caller's to say.
+ */
 int store_open(const char *path, enum store_open, struct store *ret, struct err *) _must_check_;
 void store_close(struct store *);
 
@@ -80,7 +81,8 @@ int store_save_config(
 int store_load_config(const struct store_box *, const char *id, char **ret, size_t *ret_n,
 	struct err *) _must_check_;
 
-/* Removes the folder with whatever is in it; the lock holder's to call. Absent is success. */
+/* Removes the folder with whatever is in it, for good where records are durable; the lock holder's
+ * to call. Absent is success. */
 int store_remove(const struct store *, const char *id, struct err *) _must_check_;
 
 /* All ids, sorted, in the arena. */

@@ -74,6 +74,19 @@ def a_request_that_outlived_its_record_is_made_anew(box):
     same('created', box.status(id))
 
 
+def a_delete_that_died_over_the_records_can_be_followed_by_the_create(box):
+    id = box.create_guest()
+    lost = os.path.join(box.data, 'guests', id)
+    shutil.copytree(lost, lost + '.copy')
+    shutil.copytree(kept(box, id), kept(box, id) + '.copy')
+    box.call('delete', id).ok()
+    os.rename(lost + '.copy', lost)
+    os.rename(kept(box, id) + '.copy', kept(box, id))
+    os.unlink(os.path.join(lost, 'state.json'))
+    same(id, box.create_guest())
+    same('created', box.status(id))
+
+
 # -- what is on the disk, and when -----------------------------------------------------------------------
 
 def traced(box, *args):
@@ -111,9 +124,13 @@ def a_request_is_on_the_disk_before_the_server_is_asked(box):
     path = write(box, box.guest_request(), 'request.json')
     calls = traced(box, 'create', '--request', path)
     id = os.listdir(os.path.join(box.data, 'guests'))[0]
-    folder, top = kept(box, id), os.path.join(box.data, 'containers')
-    in_order(calls, ('fsync', folder + '/intent.json'), ('fsync', folder), ('fsync', top), ('fsync', os.path.join(box.data, 'guests')),
+    folder, top, guests = kept(box, id), os.path.join(box.data, 'containers'), os.path.join(box.data, 'guests')
+    in_order(calls, ('fsync', folder + '/intent.json'), ('fsync', folder), ('fsync', top), ('fsync', guests),
              ('rename', folder + '/container.json'), ('fsync', folder))
+    # What leads there, of which the first guest makes a part.
+    in_order(calls, ('fsync', folder + '/intent.json'), ('fsync', box.data), ('fsync', os.path.dirname(box.data)), ('fsync', guests))
+    calls = traced(box, 'delete', id)
+    in_order(calls, ('unlink', guests + '/' + id), ('fsync', guests), ('unlink', top + '/' + id), ('fsync', top))
 
 
 main(globals())

@@ -58,6 +58,7 @@ static const struct ctr_record full = {
 	.boot_id = "11111111-2222-3333-4444-555555555555",
 	.annotations = { pairs, 2 },
 	.phase = CTR_CREATED,
+	.starting = true,
 	.pid = 123,
 	.start_time = UINT64_MAX,
 	.cgroup = "/ctrctl-web1",
