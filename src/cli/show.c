@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include "base/json.h"
+#include "base/proc.h"
 #include "ctrctl/request.h"
 
 #include <inttypes.h>
@@ -14,9 +15,21 @@ static void close_container(struct ctr_container **c)
 	*c = ctr_container_close(*c);
 }
 
+/* What lives on a server runs on without the process that stands for it, and over our boots. */
+static bool is_there(const struct ctr_record *r)
+{
+	char boot[PROC_BOOT_ID_MAX];
+	struct err err = ERR_INIT;
+
+	return proc_boot_id(boot, &err) == 0 && str_eq(boot, r->boot_id) &&
+	       proc_is_alive(r->pid, r->start_time, &err) == 1;
+}
+
 static int shown_pid(const struct ctr_record *r, enum ctr_status status)
 {
-	return status == CTR_STOPPED ? 0 : r->pid;
+	if (status == CTR_STOPPED || r->pid <= 0 || (r->guest && !is_there(r)))
+		return 0;
+	return r->pid;
 }
 
 static void write_text(struct json_writer *w, const char *key, const char *value)

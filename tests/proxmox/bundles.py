@@ -472,10 +472,30 @@ def one_that_cant_ask_any_more_ends_by_a_kill_that_was_seen(box):
 
 def killed_it_leaves_the_guest_and_delete_removes_it(box):
     g = ctr(box)
+    same(g.pid, box.state('c')['pid'])
     g.signal(9)
     g.ends(-9)
+    state = box.state('c')
+    same(('running', 0), (state['status'], state['pid']))
     assert box.server.guest(g.vmid)['running']
     g.delete()
+
+
+def after_a_reboot_of_this_host_no_pid_is_shown(box):
+    g = ctr(box)
+    path = os.path.join(box.data, 'guests', 'c', 'state.json')
+    with open(path, encoding='utf-8') as f:
+        text = f.read()
+    boot = json.loads(text)['bootId']
+    with open(path, 'w', encoding='utf-8') as f:
+        f.write(text.replace(boot, '0' * 8 + boot[8:]))
+    same(0, box.state('c')['pid'])
+    same([0], [one['pid'] for one in json.loads(box.call('list', '--format', 'json').ok().out)])
+    with open(path, 'w', encoding='utf-8') as f:
+        f.write(text)
+    same(g.pid, box.state('c')['pid'])
+    g.delete('--force')
+    g.ends(-9)
 
 
 def a_forced_delete_ends_it(box):
