@@ -263,6 +263,18 @@ def a_guest_that_ends_by_itself_leaves_an_unknown_status(box):
     g.delete()
 
 
+def a_shutdown_that_failed_isnt_the_cause_of_a_later_end(box):
+    box.server.set(honours_shutdown=False)
+    box.configure(waive=['no-new-privileges', 'resources'], timeouts={'graceSeconds': 1, 'rebootSeconds': 2})
+    g = Guest(box)
+    g.is_seen_running()
+    box.call('kill', 'c', 'TERM').ok()
+    eventually(lambda: [t for t in box.server.tasks('vzshutdown') if t['status'] == 'stopped'], what='a shutdown that has ended')
+    box.server.control('state', vmid=g.vmid, running=False)
+    g.ends(255)
+    g.delete()
+
+
 def a_guest_that_ended_before_any_look_is_noticed(box):
     g = ctr(box, start=False)
     g.signal(signal.SIGSTOP)

@@ -456,4 +456,16 @@ def a_login_without_rights_to_the_guest_does_not_take_it_for_gone(box):
     same('created', box.status(id))
 
 
+def a_shutdown_that_failed_isnt_how_it_ended(box):
+    box.server.set(honours_shutdown=False)
+    box.configure(timeouts={'graceSeconds': 1})
+    id = box.create_guest()
+    box.call('start', id).ok()
+    box.call('kill', id, 'TERM').ok()
+    eventually(lambda: [t for t in box.server.tasks('vzshutdown') if t['status'] == 'stopped'], what='a shutdown that has ended')
+    box.server.control('state', vmid=box.vmid(id), running=False)
+    same((255, 'Unknown'), (box.state(id)['cri']['exitCode'], box.state(id)['cri']['reason']))
+    box.call('delete', id).ok()
+
+
 main(globals())

@@ -74,6 +74,11 @@ int act_run(struct subject *, const struct act *, struct pve_fault *, struct err
 /* Stops it at once; a shutdown that goes on is overruled. */
 int act_kill(struct subject *, struct pve_fault *, struct err *) _must_check_;
 
+/* Of a task's exit status. */
+bool act_is_failure(const char *ending);
+/* Has the newest shutdown been in vain? What ended the guest later was something else. */
+bool act_shutdown_failed(struct subject *, const char *node);
+
 /* May `fault` go away by itself? Then sleeps and returns 1; 0 when it doesn't, or `end_ms` (of
  * pve_now_ms) has come: *err is as it was, with a hint. -1: the look that it takes failed. Of one
  * that is done `once`, whose answer was lost, 2: it was done. */

@@ -54,6 +54,13 @@ int proxmox_start(const struct ctr_record *rec, int dir_fd, const struct oci_spe
 
 /* ---- end ---- */
 
+bool act_is_failure(const char *ending)
+{
+	/* The last is what is said of one that has ended just now. */
+	return ending && !str_eq(ending, "OK") && !str_starts(ending, "WARNINGS") &&
+	       !str_starts(ending, "unable to");
+}
+
 static int stop_now(
 	struct subject *s, const struct pve_form *form, struct pve_fault *fault, struct err *err)
 {
@@ -91,6 +98,21 @@ static void cancel_shutdown(struct subject *s)
 		r = pve_task_cancel(s->pve, &upid, &why);
 	if (r < 0)
 		log_debug("guest %u: its shutdown goes on: %s", s->guest.vmid, why.text);
+}
+
+bool act_shutdown_failed(struct subject *s, const char *node)
+{
+	struct pve_fault fault = { 0 };
+	struct err why = ERR_INIT;
+	struct pve_upid upid;
+	const char *text;
+	bool running;
+
+	if (pve_task_find(s->pve, node, "vzshutdown", s->guest.vmid, s->guest.posted, NULL,
+		    s->arena, &upid, &running, &why) != 1 ||
+		running || pve_task_look(s->pve, &upid, s->arena, &text, &fault, &why) != 1)
+		return false;
+	return act_is_failure(text);
 }
 
 /* At once; a shutdown that goes on is overruled. */

@@ -57,6 +57,7 @@ struct proxy {
 	unsigned asked, done; /* signals: got, acted upon */
 	bool ran;             /* it has been seen running, or was started and has ended */
 	int stopped_by;       /* enum guest_stop, as the journal has it */
+	bool in_vain;         /* the shutdown has failed */
 	unsigned ended_looks; /* one after the other that saw no running guest */
 	unsigned looks;       /* that found a guest */
 	uint64_t uptime;
@@ -124,14 +125,17 @@ static enum begun was_started(
 	return str_eq(text, "OK") || str_starts(text, "WARNINGS") ? BEGUN : NOT_BEGUN;
 }
 
-/* By us, or by a command: then there is nothing to wonder about. */
-static bool was_expected(const struct proxy *p)
+/* What has ended it: we, or a command. */
+static int cause(const struct proxy *p)
 {
-	return p->stopped_by != GUEST_NOT_STOPPED || p->done;
+	if (p->stopped_by == GUEST_KILLED || p->done > 1)
+		return GUEST_KILLED;
+	return (p->stopped_by == GUEST_SHUTDOWN || p->done) && !p->in_vain ? GUEST_SHUTDOWN
+									   : GUEST_NOT_STOPPED;
 }
 
 /* A task that is at work brings it back. */
-static bool comes_back(struct proxy *p, const struct guest *g, const char *node, struct arena *a)
+static bool comes_back(struct proxy *p, const struct subject *s, const char *node)
 {
 	static const char *const types[] = { "vzreboot", "vzstart", "hastart" };
 	struct err err = ERR_INIT;
@@ -139,8 +143,9 @@ static bool comes_back(struct proxy *p, const struct guest *g, const char *node,
 	bool running = false;
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
-		if (pve_task_find(&p->context.pve, node, types[i], g->vmid, guest_made_at(g, a),
-			    NULL, a, &upid, &running, &err) == 1 &&
+		if (pve_task_find(&p->context.pve, node, types[i], s->guest.vmid,
+			    guest_made_at(&s->guest, s->arena), NULL, s->arena, &upid, &running,
+			    &err) == 1 &&
 			running)
 			return true;
 	return false;
@@ -148,20 +153,26 @@ static bool comes_back(struct proxy *p, const struct guest *g, const char *node,
 
 /* Somebody may have removed it and made another one of that number. Whether it is still the same
  * is asked when it seems to have been started anew, and now and then. */
-static bool is_another(
-	struct proxy *p, const struct guest *g, const struct guest_look *now, struct arena *a)
+static bool is_another(struct proxy *p, struct subject *s, const struct guest_look *now)
 {
 	const bool anew = now->uptime < p->uptime || p->looks++ % LOOKS_PER_PROOF == 0;
-	struct subject s = { .pve = &p->context.pve, .arena = a, .dir_fd = FD_NONE, .guest = *g };
 	const struct json *config;
 	struct err err = ERR_INIT;
 
 	p->uptime = now->uptime;
 	/* One whose description was edited is watched on: nobody else's name is in it. */
-	if (!anew || act_whose(&s, now->node, &config, &err) != ACT_FOREIGN)
+	if (!anew || act_whose(s, now->node, &config, &err) != ACT_FOREIGN)
 		return false;
 	p->uptime = UINT64_MAX; /* the next look asks again */
 	return true;
+}
+
+/* One that has run. */
+static enum seen stopped(struct proxy *p, struct subject *s, const char *node)
+{
+	p->in_vain = false;
+	p->in_vain = cause(p) == GUEST_SHUTDOWN && act_shutdown_failed(s, node);
+	return cause(p) == GUEST_NOT_STOPPED && comes_back(p, s, node) ? SEEN_BUSY : SEEN_STOPPED;
 }
 
 static enum seen look(struct proxy *p)
@@ -170,6 +181,7 @@ static enum seen look(struct proxy *p)
 	struct err err = ERR_INIT;
 	enum begun begun;
 	struct guest_look now;
+	struct subject s;
 	struct guest g;
 
 	if (!a || guest_load(p->dir, a, &g, &err) != 1 || !str_eq(g.id, p->rec.id))
@@ -183,7 +195,8 @@ static enum seen look(struct proxy *p)
 		p->ran |= g.ended;
 		return g.ended ? SEEN_STOPPED : SEEN_NOTHING;
 	}
-	if (!now.exists || is_another(p, &g, &now, a))
+	s = (struct subject){ .pve = &p->context.pve, .arena = a, .dir_fd = FD_NONE, .guest = g };
+	if (!now.exists || is_another(p, &s, &now))
 		return SEEN_GONE;
 	if (!str_eq(now.node, g.node))
 		snprintf(p->node, sizeof(p->node), "%s", now.node);
@@ -195,8 +208,7 @@ static enum seen look(struct proxy *p)
 	if (now.lock)
 		return SEEN_BUSY;
 	if (p->ran)
-		return !was_expected(p) && comes_back(p, &g, now.node, a) ? SEEN_BUSY
-									  : SEEN_STOPPED;
+		return stopped(p, &s, now.node);
 	begun = was_started(p, &g, now.node, a);
 	p->ran = begun == BEGUN;
 	/* It may have begun after the look. */
@@ -221,9 +233,11 @@ static _noreturn_ void end(struct proxy *p, int status)
 
 static int status_of_end(const struct proxy *p)
 {
-	if (p->stopped_by == GUEST_KILLED || p->done > 1)
-		return ENDED_KILLED;
-	return p->stopped_by == GUEST_SHUTDOWN || p->done ? ENDED_SHUTDOWN : ENDED_UNKNOWN;
+	static const int statuses[GUEST_STOP_N] = { [GUEST_NOT_STOPPED] = ENDED_UNKNOWN,
+		[GUEST_SHUTDOWN] = ENDED_SHUTDOWN,
+		[GUEST_KILLED] = ENDED_KILLED };
+
+	return statuses[cause(p)];
 }
 
 /* Without us, that is, or it is gone: a reboot looks like an end. */
@@ -250,7 +264,7 @@ static void judge(struct proxy *p, enum seen seen)
 		p->ended_looks++;
 	else if (seen != SEEN_NOTHING)
 		p->ended_looks = 0;
-	if (over && (has_lasted(p) || (seen == SEEN_STOPPED && was_expected(p))))
+	if (over && (has_lasted(p) || (seen == SEEN_STOPPED && cause(p) != GUEST_NOT_STOPPED)))
 		end(p, status_of_end(p));
 	/* There is nothing yet that could be shut down. */
 	if (seen == SEEN_STOPPED && p->asked && !p->ran)

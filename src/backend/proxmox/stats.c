@@ -64,16 +64,17 @@ static const struct {
 	{ "vzstop", GUEST_KILLED },
 };
 
-/* The newest task that ended it after its newest start: when, and how. Tasks before its making are
- * an earlier guest's. 1, 0 none can be seen, -1. */
-static int newest_end(
-	struct subject *s, const char *node, uint64_t *ret_time, int *ret_by, struct err *err)
+/* The newest task that ended it after its newest start: when, and how; and whether the newest
+ * shutdown has failed. Tasks before its making are an earlier guest's. 1, 0 none can be seen, -1.
+ */
+static int newest_end(struct subject *s, const char *node, uint64_t *ret_time, int *ret_by,
+	bool *ret_in_vain, struct err *err)
 {
 	struct pve_form query = PVE_FORM_INIT(s->arena);
 	const char *path = pve_path(s->arena, "nodes", node, "tasks", NULL);
 	const int64_t made = (int64_t)guest_made_at(&s->guest, s->arena);
 	const struct json *tasks;
-	int64_t started = 0, ended = 0;
+	int64_t started = 0, ended = 0, asked = 0;
 
 	if (!path)
 		return err_nomem(err);
@@ -89,6 +90,10 @@ static int newest_end(
 
 		if (str_eq(type, "vzstart"))
 			started = MAX(started, pve_int(task, "starttime", 0));
+		if (str_eq(type, "vzshutdown") && pve_int(task, "starttime", 0) > asked) {
+			asked = pve_int(task, "starttime", 0);
+			*ret_in_vain = at > 0 && act_is_failure(pve_text(task, "status"));
+		}
 		for (size_t i = 0; i < ARRAY_SIZE(enders); i++)
 			if (str_eq(type, enders[i].type) && at > ended && at >= made &&
 				str_eq(pve_text(task, "status"), "OK")) {
@@ -121,16 +126,18 @@ int proxmox_ended(const struct ctr_record *rec, int dir_fd, struct ctr_exit *ret
 	struct subject s;
 	uint64_t when = 0;
 	int r, by = GUEST_NOT_STOPPED;
+	bool in_vain = false;
 
 	*ret = (struct ctr_exit){ .code = 255, .reason = CTR_EXIT_UNKNOWN };
 	r = act_open(rec, dir_fd, a, &s, err);
-	if (r == 1)
-		by_stop(s.guest.stopped_by, ret);
 	if (r == 1 && act_look(&s, &look, err) < 0)
 		r = -1;
 	if (r <= 0)
 		return r;
-	r = newest_end(&s, look.exists ? look.node : s.guest.node, &when, &by, &why);
+	r = newest_end(&s, look.exists ? look.node : s.guest.node, &when, &by, &in_vain, &why);
+	if (s.guest.stopped_by == GUEST_SHUTDOWN && in_vain)
+		s.guest.stopped_by = GUEST_NOT_STOPPED;
+	by_stop(s.guest.stopped_by, ret);
 	if (r < 0)
 		log_debug("guest %u: when it ended isn't known: %s", s.guest.vmid, why.text);
 	if (r <= 0)
