@@ -285,6 +285,18 @@ def a_guest_that_ended_before_any_look_is_noticed(box):
     g.delete()
 
 
+def under_high_availability_an_early_end_is_noticed_too(box):
+    g = ctr(box, start=False)
+    box.server.ha(g.vmid)
+    g.signal(signal.SIGSTOP)
+    box.call('start', 'c').ok()
+    assert box.server.tasks('hastart') and not box.server.tasks('vzstart')
+    box.server.control('state', vmid=g.vmid, running=False)
+    g.signal(signal.SIGCONT)
+    g.ends(255)
+    g.delete()
+
+
 def a_guest_that_was_never_started_doesnt_end_it(box):
     g = ctr(box, start=False)
     g.look_again(4)

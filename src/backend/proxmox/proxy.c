@@ -105,9 +105,8 @@ static void disconnect(struct proxy *p)
 /* Of one that no look has seen running yet. */
 enum begun { NOT_BEGUN, BEGINNING, BEGUN };
 
-/* It may have ended so soon that no look saw it running: then its start task is there. */
-static enum begun was_started(
-	struct proxy *p, const struct guest *g, const char *node, struct arena *a)
+static enum begun begun_by(
+	struct proxy *p, const char *type, const struct guest *g, const char *node, struct arena *a)
 {
 	struct pve_fault fault = { 0 };
 	struct err err = ERR_INIT;
@@ -115,14 +114,35 @@ static enum begun was_started(
 	const char *text;
 	bool running;
 
-	if (pve_task_find(&p->context.pve, node, "vzstart", g->vmid, guest_made_at(g, a), NULL, a,
-		    &upid, &running, &err) != 1)
+	if (pve_task_find(&p->context.pve, node, type, g->vmid, guest_made_at(g, a), NULL, a, &upid,
+		    &running, &err) != 1)
 		return NOT_BEGUN;
 	if (running)
 		return BEGINNING;
 	if (pve_task_look(&p->context.pve, &upid, a, &text, &fault, &err) != 1)
 		return NOT_BEGUN;
 	return str_eq(text, "OK") || str_starts(text, "WARNINGS") ? BEGUN : NOT_BEGUN;
+}
+
+/* Does somebody work on the container, who starts it, say? */
+static bool is_held(const struct proxy *p)
+{
+	_close_ int fd = openat(p->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
+/* It may have ended so soon that no look saw it running: then its start task is there. Under high
+ * availability that only says what is wanted: its manager has done it once who waits for that is
+ * done, too. */
+static enum begun was_started(
+	struct proxy *p, const struct guest *g, const char *node, struct arena *a)
+{
+	enum begun begun = begun_by(p, "vzstart", g, node, a);
+
+	if (begun == NOT_BEGUN)
+		begun = begun_by(p, "hastart", g, node, a);
+	return begun == BEGUN && is_held(p) ? BEGINNING : begun;
 }
 
 /* What has ended it: we, or a command. */
