@@ -35,9 +35,10 @@ int ctr_create_container(struct ctr_engine *, const struct ctr_create_request *,
 	struct ctr_created *ret, struct ctr_faults *, struct err *) _must_check_;
 
 /* The runtime handler that suits a container's pod, where nobody asks for one: that of a remote
- * backend if its image leads there, else *ret is NULL, the default. */
+ * backend if the container leads there, else *ret is NULL, the default. */
 int ctr_request_handler(struct ctr_engine *, const struct cri_container_config *,
-	const char *backend, const char **ret, struct err *) _must_check_;
+	const struct cri_pod_sandbox_config *, const char *backend, const char **ret,
+	struct err *) _must_check_;
 
 /* What ctr_create_container would do: backend and reason, config.json, the plan. Touches nothing.
  * *ret_text: free() it. */

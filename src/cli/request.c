@@ -110,9 +110,9 @@ static int find_pod(struct cli *c, const struct cri_pod_sandbox_config *pod,
 	*ret_id = arena_printf(c->arena, "%064d", 0);
 	if (!*ret_id)
 		return err_nomem(err);
-	return *ret_handler
-		       ? 0
-		       : ctr_request_handler(c->engine, config, c->o.backend, ret_handler, err);
+	return *ret_handler ? 0
+			    : ctr_request_handler(
+				      c->engine, config, pod, c->o.backend, ret_handler, err);
 }
 
 /* crictl's two files. The pod is found by what identifies it, or run: for the backend that its

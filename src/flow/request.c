@@ -55,11 +55,13 @@ static int stage_sandbox(struct making *m, struct err *err)
 }
 
 int ctr_request_handler(struct ctr_engine *e, const struct cri_container_config *config,
-	const char *backend, const char **ret, struct err *err)
+	const struct cri_pod_sandbox_config *pod, const char *backend, const char **ret,
+	struct err *err)
 {
 	const struct cri_image_spec *image = config->image;
 	const struct select_input in = { .flag = backend,
 		.annotations = &config->annotations,
+		.pod_annotations = &pod->annotations,
 		.image = image ? image->image : NULL,
 		.user_image = image ? image->user_specified_image : NULL,
 		.place = "config.image" };

@@ -103,6 +103,20 @@ def crictls_two_files_make_a_guest(box):
     box.call('sandbox', 'remove', one['id']).ok()
 
 
+def crictls_two_files_are_routed_by_handler_and_annotations(box):
+    box.configure(images={'web': {'template': 'debian-12'}}, others={'routing': {'allowAnnotation': True}})
+    wish = {'annotations': {'org.ctrctl.backend': 'proxmox'}}
+    for name, of_pod, of_container, options in (('handler', {}, {}, ['--runtime-handler', 'proxmox']), ('flag', {}, {}, ['--backend', 'proxmox']),
+                                                ('container', {}, wish, []), ('pod', wish, {}, [])):
+        pod = write(box, {'metadata': {'name': name, 'namespace': 'default'}, **of_pod}, name + '-pod.json')
+        container = write(box, {'metadata': {'name': 'main'}, 'image': {'image': 'web'}, **of_container}, name + '.json')
+        made = box.call('create', '--pod', pod, '--container', container, *options).ok()
+        one, = json.loads(box.call('sandbox', 'list', '--format', 'json').ok().out)
+        same('proxmox', one['runtimeHandler'], name)
+        box.call('delete', json.loads(made.out)['containerId']).ok()
+        box.call('sandbox', 'remove', one['id']).ok()
+
+
 def run_of_a_request_follows_a_guest_to_its_end(box):
     path = write(box, box.guest_request(), 'r.json')
     child = subprocess.Popen([CTRCTL, *box.globals, 'run', '--request', path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

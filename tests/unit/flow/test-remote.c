@@ -1096,25 +1096,28 @@ static const char *handler_for(const char *image)
 {
 	struct cri_image_spec spec = { .image = image };
 	const struct cri_container_config config = { .image = &spec };
+	const struct cri_pod_sandbox_config pod = { 0 };
 	const char *handler = "?";
 
-	cr_assert_eq(ctr_request_handler(engine, &config, NULL, &handler, &err), 0, "%s", said());
+	cr_assert_eq(
+		ctr_request_handler(engine, &config, &pod, NULL, &handler, &err), 0, "%s", said());
 	return handler ? handler : "default";
 }
 
 Test(remote, the_handler_suits_the_container)
 {
 	const struct cri_container_config none = { 0 };
+	const struct cri_pod_sandbox_config pod = { 0 };
 	const char *handler;
 
 	cr_assert_str_eq(handler_for("lxc/debian"), "proxmox");
 	cr_assert_str_eq(handler_for("docker.io/library/nginx:1"), "default");
-	cr_assert_eq(ctr_request_handler(engine, &none, "proxmox", &handler, &err), 0);
+	cr_assert_eq(ctr_request_handler(engine, &none, &pod, "proxmox", &handler, &err), 0);
 	cr_assert_str_eq(handler, "proxmox");
 	write_file(dir, "settings", "{");
 	ctr_engine_close(engine);
 	engine = engine_new(NULL);
-	cr_assert_eq(ctr_request_handler(engine, &none, NULL, &handler, &err), -1);
+	cr_assert_eq(ctr_request_handler(engine, &none, &pod, NULL, &handler, &err), -1);
 }
 
 static bool is_remote(const char *handler)
