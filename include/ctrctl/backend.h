@@ -93,6 +93,7 @@ struct ctr_setup {
 /* What a backend needs to make a container. Everything is borrowed for the call. */
 struct ctr_input {
 	const char *id;
+	bool id_unknown;             /* explain: it stands for one that isn't known yet */
 	struct ctr_context *context; /* NULL without one */
 	/* From a bundle: the spec, checked. NULL for a remote backend's container from a request:
 	 * then config and sandbox. */

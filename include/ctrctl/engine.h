@@ -43,6 +43,7 @@ struct ctr_engine *ctr_engine_close(struct ctr_engine *);
 
 struct ctr_create {
 	const char *id;
+	bool id_unknown;    /* explain: it stands for one that isn't known yet */
 	const char *bundle; /* folder, NULL: the current one */
 	const char *config; /* NULL: config.json of the bundle */
 	const char

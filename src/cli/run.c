@@ -91,9 +91,11 @@ int verb_explain(struct cli *c, struct err *err)
 	asked = request_is_asked(c, err);
 	if (asked != 0)
 		return asked < 0 ? -1 : request_explain(c, err);
-	if (!c->args[0])
+	const bool unknown = !c->args[0];
+	if (unknown)
 		c->args[0] = "explained";
 	fill_create(c, &attach, &req);
+	req.id_unknown = unknown;
 	r = ctr_explain(c->engine, &req, &text, err);
 	/* As far as it came: a route that can't be taken is shown, too. */
 	if (text)

@@ -352,6 +352,7 @@ static void fill_input(const struct ctr_container *c, const struct ctr_create *r
 {
 	*in = (struct ctr_input){
 		.id = req->id,
+		.id_unknown = req->id_unknown,
 		.bundle = b->path,
 		.spec = b->spec,
 		.context = c->rec.context,

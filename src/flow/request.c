@@ -738,8 +738,14 @@ static int write_remote_plan(struct making *m, struct str *out, struct err *err)
 
 	if (remote_input(m, &in, err) < 0)
 		return -1;
-	str_printf(out, "container %s %s\nsandbox %s%s\n", m->rec.id, m->rec.name, m->sandbox->id,
-		m->imagined ? " (not there: as it would be made)" : "");
+	/* Its id is a hash of its sandbox's, among others. */
+	in.id_unknown = m->imagined;
+	if (m->imagined)
+		str_printf(
+			out, "container %s\nsandbox not there: as it would be made\n", m->rec.name);
+	else
+		str_printf(out, "container %s %s\nsandbox %s\n", m->rec.id, m->rec.name,
+			m->sandbox->id);
 	r = m->backend->explain
 		    ? m->backend->explain(&in, &plan, err)
 		    : err_set(err, ERR_UNSUPPORTED, m->backend->name, "this backend can't explain");

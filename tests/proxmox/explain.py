@@ -309,4 +309,27 @@ def no_image_is_an_error_that_lists_what_there_is(box):
     only_questions(box)
 
 
+def what_follows_from_an_id_isnt_made_up(box):
+    """Before the pod is there, or a bundle has a name, nothing that create wouldn't take is shown."""
+    box.configure(waive=['no-new-privileges', 'resources', 'user', 'capabilities'])
+    pod = write(box, {'metadata': {'name': 'p', 'namespace': 'default'}}, 'pod.json')
+    container = write(box, {'metadata': {'name': 'main'}, 'image': {'image': 'lxc/postgres'}, 'command': ['a']}, 'container.json')
+
+    def edit(config):
+        config['annotations'] = {'io.kubernetes.cri.image-name': 'lxc/postgres'}
+        config.pop('hostname', None)
+    folder = box.bundle(edit=edit)
+    for words in ['--pod', pod, '--container', container], ['--bundle', folder]:
+        shown = Shown(box, *words)
+        shown.result.ok()
+        for name in 'vmid', 'tags', 'description':
+            same("(by the container's id)", shown.calls['POST'][1][name][0])
+        same([], [n for n in re.findall(r'\b2[0-9]{5}\b', shown.out) if n not in ('200000', '299999')])
+        has_not(shown.out, 'explained')
+        has_not(shown.out, '0' * 16)
+        has(shown.calls['PUT'][0], '/VMID/config')
+    has(box.call('explain', '--bundle', folder, 'named').ok().out, 'the first to be tried')
+    only_questions(box)
+
+
 main(globals())

@@ -165,6 +165,11 @@ static int find_vmid(struct explaining *x, struct err *err)
 	if (!x->target.vmid)
 		return err_set(err, ERR_EXHAUSTED, NULL, "no VMID of %u to %u is free",
 			x->cfg->vmid_first, x->cfg->vmid_last);
+	if (x->in->id_unknown) {
+		say(x, "VMID: of %u to %u, by the container's id, which isn't known yet",
+			x->cfg->vmid_first, x->cfg->vmid_last);
+		return 0;
+	}
 	say(x, "VMID %u: the first to be tried of %u to %u%s", x->target.vmid, x->cfg->vmid_first,
 		x->cfg->vmid_last, x->asks ? "" : "; which ones are used isn't asked");
 	return 0;
@@ -256,12 +261,31 @@ static void write_value(struct str *out, const char *p, size_t n)
 	}
 }
 
-static void write_form(struct str *out, const struct pve_form *form)
+/* Would be another one under another id. */
+static bool is_by_id(const struct explaining *x, const struct pve_param *p)
 {
+	static const char *const names[] = { "vmid", "tags", "description" };
+	char id[16];
+
+	if (!x->in->id_unknown)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (str_eq(p->name, names[i]))
+			return true;
+	snprintf(id, sizeof(id), "ct-%.12s", x->in->id);
+	return str_eq(p->name, "hostname") && str_eq(p->value, id);
+}
+
+static void write_form(struct explaining *x, const struct pve_form *form)
+{
+	struct str *out = x->out;
+
 	for (size_t i = 0; i < form->n; i++) {
 		const struct pve_param *p = &form->items[i];
 		str_printf(out, "  %s = ", p->name);
-		if (p->secret)
+		if (is_by_id(x, p))
+			str_add(out, "(by the container's id)");
+		else if (p->secret)
 			str_printf(out, "(hidden, %zu bytes)", p->n);
 		else
 			write_value(out, p->value, p->n);
@@ -310,18 +334,21 @@ static void write_open(struct explaining *x)
 
 static void write_calls(struct explaining *x)
 {
+	char vmid[16];
+
 	str_printf(x->out, "\nPOST /nodes/%s/lxc\n", x->target.node);
-	write_form(x->out, &x->first);
+	write_form(x, &x->first);
 	if (!x->target.template.oci)
 		return;
+	snprintf(vmid, sizeof(vmid), "%u", x->target.vmid);
 	if (x->second.n)
 		str_printf(x->out,
-			"\nPUT /nodes/%s/lxc/%u/config, once the image is unpacked: over what "
+			"\nPUT /nodes/%s/lxc/%s/config, once the image is unpacked: over what "
 			"it says itself\n",
-			x->target.node, x->target.vmid);
+			x->target.node, x->in->id_unknown ? "VMID" : vmid);
 	else
 		str_add(x->out, "\nthen, once the image is unpacked:\n");
-	write_form(x->out, &x->second);
+	write_form(x, &x->second);
 	write_open(x);
 }
 
