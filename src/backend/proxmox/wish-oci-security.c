@@ -32,15 +32,31 @@ enum {
 		CAP(SETPCAP) | CAP(NET_BIND_SERVICE) | CAP(KILL))
 #define CAPS_PODMAN     (CAPS_CRIO | CAP(SETFCAP) | CAP(SYS_CHROOT))
 #define CAPS_CONTAINERD (CAPS_PODMAN | CAP(MKNOD) | CAP(NET_RAW) | CAP(AUDIT_WRITE))
-static const uint64_t defaults[] = { CAPS_CRIO, CAPS_PODMAN, CAPS_CONTAINERD };
+/* Which engine wrote a bundle: by an annotation, and by its value where one is named. In order, for
+ * people add containerd's to Podman's by hand. */
+static const struct {
+	uint64_t set;
+	const char *key, *value;
+} defaults[] = {
+	{ CAPS_PODMAN, "io.container.manager", "libpod" },
+	{ CAPS_CRIO, "io.container.manager", "cri-o" },
+	{ CAPS_CRIO, "io.kubernetes.cri-o.ContainerType", NULL },
+	{ CAPS_CONTAINERD, "io.kubernetes.cri.container-type", NULL },
+};
 
-static bool is_default(uint64_t set)
+/* The engine's own default: another engine's may be one with some dropped. */
+static bool is_default(const struct oci_spec *spec, uint64_t set)
 {
+	bool any = false;
+
 	for (size_t i = 0; i < ARRAY_SIZE(defaults); i++) {
-		if (set == defaults[i])
-			return true;
+		const char *value = ctr_map_get(&spec->annotations, defaults[i].key);
+
+		if (value && (!defaults[i].value || str_eq(value, defaults[i].value)))
+			return set == defaults[i].set;
+		any = any || set == defaults[i].set;
 	}
-	return false;
+	return any;
 }
 
 static void check_capabilities(struct wish_oci *o)
@@ -64,7 +80,8 @@ static void check_capabilities(struct wish_oci *o)
 		return;
 	}
 	/* Engines clear the sets of a user that isn't root, or leave it to execve. */
-	if (!is_default(bounding) || (root && (permitted != bounding || effective != bounding)))
+	if (!is_default(o->spec, bounding) ||
+		(root && (permitted != bounding || effective != bounding)))
 		wish_oci_judge(o, "process.capabilities", "process.capabilities", NULL);
 }
 

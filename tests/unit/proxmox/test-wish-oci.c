@@ -663,6 +663,36 @@ Test(wish_oci, a_bundle_asks_for_root_unless_it_says_otherwise)
 	cr_assert_null(u.wish.root_group);
 }
 
+#define CAPS11                                                                               \
+	"[\"CAP_CHOWN\",\"CAP_DAC_OVERRIDE\",\"CAP_FSETID\",\"CAP_FOWNER\",\"CAP_SETGID\","  \
+	"\"CAP_SETUID\",\"CAP_SETFCAP\",\"CAP_SETPCAP\",\"CAP_NET_BIND_SERVICE\",\"CAP_SYS_" \
+	"CHROOT\",\"CAP_KILL\"]"
+
+Test(wish_oci, another_engines_default_may_be_a_drop)
+{
+	static const struct {
+		const char *annotation;
+		bool met;
+	} rows[] = {
+		{ NULL, true },
+		{ ",\"io.container.manager\":\"libpod\"", true },
+		{ ",\"io.container.manager\":\"libpod\",\"io.kubernetes.cri.container-type\":\"x\"",
+			true },
+		{ ",\"io.kubernetes.cri.container-type\":\"container\"", false },
+		{ ",\"io.container.manager\":\"cri-o\"", false },
+		{ ",\"io.kubernetes.cri-o.ContainerType\":\"container\"", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_reading_ r = { 0 };
+
+		WAIVE(&r, WAIVE_CAPABILITIES);
+		accepted(&r, read_parts(&r, &(struct parts){ .caps = CAPS(CAPS11),
+						    .annotations = rows[i].annotation }));
+		cr_expect_eq(r.wish.waived[WAIVE_CAPABILITIES], !rows[i].met, "%zu", i);
+	}
+}
+
 Test(wish_oci, an_option_must_be_allowed)
 {
 	const char *keys[] = { "storage" };
