@@ -10,7 +10,7 @@ enum { FIELD_MAX = 192 };
 
 #define TEXT_RULE                                                                             \
 	"the server can't hold a path with a comma, an equals sign or control characters in " \
-	"it"
+	"it, or with a blank at its end"
 
 /* ---- mounts ---- */
 
@@ -135,6 +135,13 @@ static void check_device(
 	snprintf(place, sizeof(place), "config.devices[%zu].host_path", i);
 	if (!wish_path_fits(host))
 		ctr_fault_add(c->faults, ERR_INVALID, place, TEXT_RULE);
+	if (!path_is_under(host, "/dev") || str_eq(host, "/dev"))
+		ctr_fault_add(c->faults, ERR_INVALID, place,
+			"the server takes devices beneath /dev only");
+	for (size_t k = 0; k < c->wish->n_devices; k++)
+		if (str_eq(host, c->wish->devices[k].path))
+			ctr_fault_add(c->faults, ERR_INVALID, place, "%s has it already",
+				c->wish->devices[k].from);
 	snprintf(place, sizeof(place), "config.devices[%zu].container_path", i);
 	if (!str_eq(host, own))
 		ctr_fault_add(c->faults, ERR_UNSUPPORTED, place,

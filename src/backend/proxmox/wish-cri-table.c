@@ -147,8 +147,10 @@ static const struct wish_cri_row rows[] = {
 		"made for guests that is only right where the pod has the host's, or waived; the "
 		"host's can't be given" },
 	{ NS "pid", WISH_MET, NO_WAIVER,
-		"a guest has its own; the host's or another container's: refused" },
-	{ NS "ipc", WISH_MET, NO_WAIVER, "a guest has its own; the host's: refused" },
+		"a guest has its own; the host's or another container's: refused. POD, the pod's, is "
+		"what a request says that names none, too: it can't be told from that, and is met" },
+	{ NS "ipc", WISH_MET, NO_WAIVER,
+		"a guest has its own; the host's: refused. POD as with pid" },
 	{ NS "target_id", WISH_REFUSED, NO_WAIVER,
 		"a guest can't share another container's processes" },
 	{ NS "userns_options", WISH_MET, NO_WAIVER,
@@ -225,7 +227,8 @@ static const struct wish_cri_row rows[] = {
 		"empty: the server writes the node's own" },
 	{ "sandbox_config.dns_config.servers", WISH_MAPPED, NO_WAIVER, "`nameserver`" },
 	{ "sandbox_config.dns_config.searches", WISH_MAPPED, NO_WAIVER,
-		"`searchdomain`; names that the server doesn't take are refused" },
+		"`searchdomain`; names that the server doesn't take are refused, and a list with "
+		"nothing but `.`, where others have it left out" },
 	{ "sandbox_config.dns_config.options", WISH_WAIVED, WAIVE_DNS_OPTIONS,
 		"the server knows no resolver options" },
 	{ "sandbox_config.port_mappings", WISH_MET, NO_WAIVER, BENEATH },

@@ -103,7 +103,8 @@ static bool is_domain(const char *s)
 	}
 }
 
-/* The root's dot isn't written on the server. "." alone would be no search at all. */
+/* The root's dot isn't written on the server. "." alone is no domain there: it goes where others
+ * are left; where none is, the server would take its node's. */
 static int read_searches(struct wish_cri *c, const struct cri_dns_config *d, struct err *err)
 {
 	struct guest_wish *w = c->wish;
@@ -127,6 +128,9 @@ static int read_searches(struct wish_cri *c, const struct cri_dns_config *d, str
 				"the server doesn't take \"%.100s\" as the name of a domain", name);
 		w->dns_searches[w->n_dns_searches++] = name;
 	}
+	if (d->n_searches && !w->n_dns_searches)
+		ctr_fault_add(c->faults, ERR_UNSUPPORTED, "sandbox_config.dns_config.searches",
+			"the server can't be told to search in no domain: it takes its node's");
 	return 0;
 }
 

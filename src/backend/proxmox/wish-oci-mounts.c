@@ -146,7 +146,7 @@ static int read_bind(struct wish_oci *o, const struct oci_mount *m, size_t at, c
 	if (!wish_path_fits(source) || !wish_path_fits(target))
 		ctr_fault_add(o->faults, ERR_INVALID, place,
 			"the server can't hold a path with a comma, an equals sign or control "
-			"characters");
+			"characters, or with a blank at its end");
 	if (m->n_uid_mappings || m->n_gid_mappings)
 		wish_oci_judge(o, "mounts[].uidMappings.**", place, NULL);
 	o->wish->n_mounts++;

@@ -112,6 +112,10 @@ bool wish_is_usual_readonly(const char *path)
 
 bool wish_path_fits(const char *path)
 {
+	const size_t n = strlen(path);
+
+	if (n && (path[0] == ' ' || path[n - 1] == ' '))
+		return false;
 	for (const char *p = path; *p; p++) {
 		if (*p == ',' || *p == '=' || (unsigned char)*p < 0x20 || *p == 0x7f)
 			return false;

@@ -99,7 +99,8 @@ bool wish_is_usual_bind(const char *source, const char *target);
  * guest; others they don't. */
 bool wish_is_usual_masked(const char *path);
 bool wish_is_usual_readonly(const char *path);
-/* The server's property strings have no escapes: no comma, equals sign, control byte. */
+/* The server's property strings have no escapes: no comma, equals sign, control byte. And blanks at
+ * their ends are lost. */
 bool wish_path_fits(const char *path);
 /* Of a mount's source. */
 #define WISH_DEV_RULE                                                                            \

@@ -404,6 +404,8 @@ Test(wish_cri, nothing_lets_these_go)
 		"config.devices[0]");
 	refused(&(struct parts){ .pod = ",\"dns_config\":{\"searches\":[\"a_b.c\"]}" },
 		"sandbox_config.dns_config.searches[0]");
+	refused(&(struct parts){ .pod = ",\"dns_config\":{\"searches\":[\".\",\".\"]}" },
+		"sandbox_config.dns_config.searches");
 }
 
 static void namespaces(bool native, const char *own, const char *pod, const char *want)
@@ -526,7 +528,7 @@ Test(wish_cri, what_a_guests_mount_is_not_is_refused)
 
 Test(wish_cri, paths_that_the_server_cannot_hold_are_refused)
 {
-	static const char *const bad[] = { "/a,b", "/a=b", "/a\\nb", "/a\\u007f" };
+	static const char *const bad[] = { "/a,b", "/a=b", "/a\\nb", "/a\\u007f", "/a " };
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		_str_ struct str mount = { 0 }, target = { 0 }, device = { 0 };
@@ -537,8 +539,8 @@ Test(wish_cri, paths_that_the_server_cannot_hold_are_refused)
 			",\"mounts\":[{\"container_path\":\"%s\",\"host_path\":\"/s\"}]", bad[i]);
 		as_root(target.p, "config.mounts[0].container_path");
 		str_printf(&device,
-			",\"devices\":[{\"container_path\":\"%s\",\"host_path\":\"%s\"}]", bad[i],
-			bad[i]);
+			",\"devices\":[{\"container_path\":\"/dev%s\",\"host_path\":\"/dev%s\"}]",
+			bad[i], bad[i]);
 		as_root(device.p, "config.devices[0].host_path");
 	}
 }
@@ -557,6 +559,13 @@ Test(wish_cri, devices_keep_their_path)
 	cr_assert_eq(r.wish.n_devices, 2);
 	cr_assert(r.wish.devices[0].readonly && !r.wish.devices[1].readonly);
 	cr_assert_str_eq(r.wish.devices[1].path, "/dev/b");
+	as_root(",\"devices\":[{\"container_path\":\"/etc/a\",\"host_path\":\"/etc/a\"}]",
+		"config.devices[0].host_path");
+	as_root(",\"devices\":[{\"container_path\":\"/dev\",\"host_path\":\"/dev\"}]",
+		"config.devices[0].host_path");
+	as_root(",\"devices\":[{\"container_path\":\"/dev/a\",\"host_path\":\"/dev/a\"},{"
+		"\"container_path\":\"/dev//a\",\"host_path\":\"/dev/a\"}]",
+		"config.devices[1].host_path");
 	as_root(",\"devices\":[{\"container_path\":\"/dev/a\",\"host_path\":\"/dev/b\"}]",
 		"config.devices[0].container_path");
 	as_root(",\"devices\":[{\"container_path\":\"/dev/a\",\"host_path\":\"/dev/a\","
