@@ -233,7 +233,7 @@ bool pve_is_bridge(const char *s)
 static bool is_archive(const char *s)
 {
 	static const char *const ends[] = { ".tar.gz", ".tar.xz", ".tar.zst", ".tar.bz2", ".tar",
-		".tgz" };
+		".tgz", ".tzst", ".txz" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
 		if (str_ends(s, ends[i]) && strlen(s) > strlen(ends[i]))

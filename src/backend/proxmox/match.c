@@ -121,7 +121,7 @@ static const char *behind(const char *text, const char *begin)
 	return rest && (!*rest || strchr("-_.+~", *rest)) ? rest : NULL;
 }
 
-enum fit { FIT_NOT, FIT_BEGINS, FIT_STEM, FIT_FILE };
+enum fit { FIT_NOT, FIT_BEGINS, FIT_VERSION, FIT_STEM, FIT_FILE };
 
 static enum fit fit_of(
 	const char *file, const struct template_name *t, const char *name, const char *tag)
@@ -135,9 +135,19 @@ static enum fit fit_of(
 		return FIT_NOT;
 	if (!tag)
 		return *rest ? FIT_BEGINS : FIT_STEM;
+	if (*rest && str_eq(rest + 1, tag))
+		return FIT_STEM;
+	if (str_eq(t->version, tag))
+		return FIT_VERSION;
 	if (*rest && behind(rest + 1, tag))
-		return *behind(rest + 1, tag) ? FIT_BEGINS : FIT_STEM;
+		return FIT_BEGINS;
 	return behind(t->version, tag) ? FIT_BEGINS : FIT_NOT;
+}
+
+/* The name says less than one kind of template. */
+static bool is_vague(enum fit fit)
+{
+	return fit == FIT_BEGINS || fit == FIT_VERSION;
 }
 
 /* ---- the choice ---- */
@@ -174,7 +184,7 @@ static const char **families_of(
 		size_t k = 0;
 		while (k < *ret_n && !str_eq(list[k], all[i].name.family))
 			k++;
-		if (all[i].fit == FIT_BEGINS && k == *ret_n)
+		if (is_vague(all[i].fit) && k == *ret_n)
 			list[(*ret_n)++] = all[i].name.family;
 	}
 	return list;
@@ -222,7 +232,7 @@ int template_choose(const struct template_file *files, size_t n, const char *nam
 		if (all[i].fit != FIT_NOT && is_better(&all[i], &best))
 			best = all[i];
 	}
-	if (best.fit == FIT_BEGINS && one_family(all, n, name, tag, a, err) < 0)
+	if (is_vague(best.fit) && one_family(all, n, name, tag, a, err) < 0)
 		return -1;
 	*ret = best.file;
 	return 0;

@@ -125,13 +125,16 @@ static int add_rootfs(struct build *b)
 {
 	const struct settings_guest_image *image = b->t->image;
 	const char *storage = option(b, "storage"), *size = option(b, "rootfs");
-	const char *from = storage || size ? OPTION("rootfs") : DEFAULT("storage, rootfsGiB");
+	const char *from = storage && size ? OPTION("storage, rootfs")
+			   : storage       ? OPTION("storage")
+			   : size          ? OPTION("rootfs")
+					   : DEFAULT("storage, rootfsGiB");
 	_str_ struct str text = { 0 };
 	_free_ char *volume = NULL;
 
 	if (!storage && image && image->storage) {
 		storage = image->storage;
-		from = IMAGE("storage, rootfsGiB");
+		from = size ? OPTION("rootfs") : IMAGE("storage, rootfsGiB");
 	}
 	if (!storage)
 		storage = b->cfg->storage;
@@ -648,7 +651,9 @@ static int image_program(const char *text, struct arena *a, const char ***ret, s
 	/* Another text is ours: this was done before. */
 	*ret = servers ? meant : read;
 	*ret_n = servers ? n_meant : n_read;
-	*ret_rewrite = servers && !same_words(meant, n_meant, read, n_read);
+	/* An empty word at the end is lost where it is read. */
+	*ret_rewrite = servers && (!same_words(meant, n_meant, read, n_read) ||
+					  (n_meant && !*meant[n_meant - 1]));
 	return 0;
 }
 

@@ -65,10 +65,13 @@ static int read_name(const struct settings_proxmox *cfg, const char *image, stru
 			  : NULL;
 	if (!whole)
 		return err_nomem(err);
-	ret->row = ret->ref.tag ? row_of(cfg, whole) : NULL;
-	ret->exact = ret->row;
-	if (!ret->row)
-		ret->row = row_of(cfg, ret->name);
+	ret->row = row_of(cfg, ret->ref.tag ? whole : ret->name);
+	ret->exact = ret->row && ret->ref.tag;
+	if (ret->row)
+		return 0;
+	/* A row "NAME:latest" is the one of NAME. */
+	ret->row = row_of(cfg, ret->ref.tag ? ret->name : whole);
+	ret->exact = ret->row && !ret->ref.tag;
 	return 0;
 }
 
@@ -181,15 +184,19 @@ static int from_oci(const char *text, struct arena *a, struct pve_source *ret, s
 static int from_url(const struct settings_guest_image *row, struct arena *a, struct pve_source *ret,
 	struct err *err)
 {
-	static const char *const endings[] = { ".tar.zst", ".tar.xz", ".tar.gz", ".tar.bz2",
-		".tar" };
+	/* The server takes no short ones of what it downloads. */
+	static const struct {
+		const char *ends, *as;
+	} endings[] = { { ".tar.zst", ".tar.zst" }, { ".tar.xz", ".tar.xz" },
+		{ ".tar.gz", ".tar.gz" }, { ".tar.bz2", ".tar.bz2" }, { ".tar", ".tar" },
+		{ ".tgz", ".tar.gz" }, { ".tzst", ".tar.zst" }, { ".txz", ".tar.xz" } };
 	const char *both = arena_printf(a, "%s\n%s", row->url, row->sha512 ? row->sha512 : "");
-	const char *ending = str_ends(row->url, ".tgz") ? ".tar.gz" : NULL;
+	const char *ending = NULL;
 	char sum[DIGEST_TEXT_MAX];
 
 	for (size_t i = 0; !ending && i < ARRAY_SIZE(endings); i++)
-		if (str_ends(row->url, endings[i]))
-			ending = endings[i];
+		if (str_ends(row->url, endings[i].ends))
+			ending = endings[i].as;
 	if (!both)
 		return err_nomem(err);
 	if (!ending)

@@ -414,6 +414,8 @@ Test(settings_proxmox, an_image_stands_for_exactly_one_thing)
 		AT ".oci: postgres:16: it isn't of the form REGISTRY/PATH:TAG");
 	refuse_more(IMAGE("\"oci\":\"docker.io/library/postgres\""),
 		AT ".oci: docker.io/library/postgres: it isn't of the form REGISTRY/PATH:TAG");
+	ok_more(IMAGE("\"template\":\"local:vztmpl/x.tzst\""));
+	ok_more(IMAGE("\"url\":\"https://x/x.txz\",\"sha512\":\"" SHA "\""));
 	refuse_more(IMAGE("\"url\":\"file:///x.tar\",\"sha512\":\"" SHA "\""),
 		AT ".url: file:///x.tar: it isn't the address of a file");
 	refuse_more(IMAGE("\"url\":\"https://u:p@x/x.tar\",\"sha512\":\"" SHA "\""),

@@ -189,6 +189,26 @@ Test(match, a_tag_narrows_the_name_or_the_version)
 	expect_chosen("web-1.10.tar.gz", "1", "");
 }
 
+Test(match, exactly_the_tags_version_comes_before_longer_ones)
+{
+	static const struct template_file files[] = { { .file = "fa_1.0.1_amd64.tar.zst" },
+		{ .file = "fa_1_amd64.tar.zst" }, { .file = "fb-x_2.1.tar.zst" },
+		{ .file = "fb-x_2.tar.zst" }, { .file = "fc-a_1_amd64.tar.zst" },
+		{ .file = "fc-b_1.1_amd64.tar.zst" } };
+	const struct {
+		const char *name, *tag, *file;
+	} rows[] = { { "fa", "1", files[1].file }, { "fa", "1.0", files[0].file },
+		{ "fb", "2", files[3].file }, { "fb", "2.1", files[2].file }, { "fc", "1", NULL } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct template_file *f = NULL;
+		const int r = template_choose(
+			files, ARRAY_SIZE(files), rows[i].name, rows[i].tag, arena, &f, &err);
+		cr_expect_eq(r, rows[i].file ? 0 : -1, "%zu", i);
+		cr_expect(!rows[i].file || (f && f->file == rows[i].file), "%zu", i);
+	}
+}
+
 Test(match, several_families_are_an_error_that_lists_them)
 {
 	cr_assert_null(chosen("debian-12", NULL));

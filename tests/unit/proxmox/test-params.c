@@ -642,6 +642,10 @@ Test(params, the_second_step_puts_the_wish_over_the_image)
 	cr_expect(pve_entrypoint_is_shell(value(&f, "entrypoint")));
 	cr_expect_eq(strncmp(value(&f, "env"), "Z=1", 4), 0);
 	again_changes_nothing(&w, &f, "", "");
+	/* An empty last word would be lost. */
+	f = second(&w, "{\"entrypoint\":\"/bin/x ''\"}");
+	cr_expect(pve_entrypoint_is_shell(value(&f, "entrypoint")));
+	again_changes_nothing(&w, &f, "", "");
 	/* Variables go over the image's. */
 	w.env = (struct ctr_map_str){ env, 2 };
 	f = second(&w, "{\"entrypoint\":\"/bin/x\",\"env\":\"PATH=/bin\\u0001A=image\"}");

@@ -13,7 +13,7 @@ static struct pve_source src;
 static struct settings_proxmox cfg;
 
 static const char *keys[] = { "db-postgres", "db-postgres:17", "db-mysql", "vm-old", "db-exact",
-	"web/shop" };
+	"web/shop", "db-c:latest" };
 static struct settings_guest_image rows[] = {
 	{ .oci = "docker.io/library/postgres:16", .memory_mib = 1024 },
 	{ .oci = "docker.io/library/postgres:17-alpine" },
@@ -21,6 +21,7 @@ static struct settings_guest_image rows[] = {
 	{ .url = "https://example.net/old.tgz", .sha512 = "ab" },
 	{ .template = "nfs:vztmpl/Exact_1.tar.zst" },
 	{ .oci = "registry.example:5000/team/shop:1" },
+	{ .template = "c" },
 };
 
 static void set_up(void)
@@ -85,6 +86,9 @@ Test(source, the_tag_latest_is_what_engines_write_where_there_was_none)
 {
 	is_template("lxc/debian-12:latest", "debian-12", NULL);
 	is_template("db-mysql:latest", "mysql", NULL);
+	is_template("db-c", "c", NULL);
+	is_template("db-c:latest", "c", NULL);
+	refuses("db-c:2", ERR_NOT_FOUND);
 	is_oci("db-postgres:latest", "docker.io/library/postgres:16");
 }
 
@@ -170,6 +174,13 @@ Test(source, an_address_is_a_file_by_its_hash)
 	reads("vm-old");
 	cr_expect_str_neq(src.file, first);
 	rows[3].sha512 = "ab";
+	rows[3].url = "https://example.net/old.tzst";
+	reads("vm-old");
+	cr_expect(str_ends(src.file, ".tar.zst"), "%s", src.file);
+	rows[3].url = "https://example.net/old.txz";
+	reads("vm-old");
+	cr_expect(str_ends(src.file, ".tar.xz"), "%s", src.file);
+	rows[3].url = "https://example.net/old.tgz";
 }
 
 Test(source, a_tag_that_the_table_says_nothing_of_is_an_error)
