@@ -166,6 +166,22 @@ def all_that_is_wrong_is_said_at_once(box):
 
 # -- by root, on this host's node ------------------------------------------------------------------------
 
+def what_a_form_could_break_arrives_whole(box):
+    """hostname, searchdomain, mpN, tags, net0: the server splits a body at &, ; and each raw =, and decodes %XX and +."""
+    as_root(box, allowAnnotations=['net0'])
+    path = '/srv/%41%00+&;"\'\\$(x) #?:@äß€😀'
+    box.pod('pod-1.a', dns_config={'searches': ['x-1.example', 'b']})
+    id, guest = created(box, pod='pod-1.a', mounts=[{'container_path': '/d' + path, 'host_path': path}],
+                        annotations={'org.ctrctl.proxmox/net0': 'bridge=vmbr1,ip6=fd00::7/64,gw6=fd00::1,hwaddr=02:00:00:00:00:01'})
+    c = guest['config']
+    same('pod-1.a', c['hostname'])
+    same('x-1.example b', c['searchdomain'])
+    same({path, 'mp=/d' + path}, set(c['mp0'].split(',')))
+    same({'ctrctl', 'ctrctl-' + id[:16]}, set(c['tags'].split(';')))
+    for part in ('bridge=vmbr1', 'ip6=fd00::7/64', 'gw6=fd00::1', 'hwaddr=02:00:00:00:00:01', 'ip=dhcp'):
+        has(c['net0'].split(','), part)
+
+
 def root_gives_host_paths_and_devices(box):
     as_root(box)
     box.server.set(nodes={'pve2': 'online'}, memory_used={'pve1': 30 << 30})
