@@ -561,13 +561,26 @@ int container_purge(struct ctr_engine *e, const char *id, int own_kept_fd, struc
 	return container_forget(c, err);
 }
 
+/* A guest's folder without a record, and nobody at work: there is nothing that could run. */
+static bool is_bare(struct ctr_engine *e, const char *id)
+{
+	struct ctr_container probe = { .engine = e, .box = STORE_BOX_INIT };
+	struct err err = ERR_INIT;
+	bool r = find_box(&probe, id, &err) == 0 && probe.home == &e->guests &&
+		 store_has_none(&probe.box) && !store_is_locked(&probe.box);
+
+	store_box_close(&probe.box);
+	return r;
+}
+
 int ctr_delete(struct ctr_engine *e, const char *id, bool force, struct err *err)
 {
 	_container_ struct ctr_container *c = ctr_container_open(e, id, CTR_CHANGE, err);
 
 	if (c)
 		return ctr_container_delete(c, force, err);
-	if (!force || store_check_id(id, err) < 0)
+	if (store_check_id(id, err) < 0 ||
+		(!force && (err->code != ERR_INVALID || !is_bare(e, id))))
 		return -1;
 	if (err->code == ERR_INVALID)
 		return container_purge(e, id, FD_NONE, err);

@@ -65,10 +65,20 @@ static const struct ctr_backend *remote_backend(const struct ctr_engine *e)
 	return NULL;
 }
 
+/* No record yet, or never one: as it is for those that are half made. */
+static bool is_bare(const struct store_box *box, const struct ctr_backend *b, const char *id,
+	struct ctr_record *ret)
+{
+	if (box->fd < 0 || !store_has_none(box))
+		return false;
+	*ret = (struct ctr_record){ .id = id, .backend = b->name, .phase = CTR_CREATING };
+	return true;
+}
+
 /* Its record as stored. 1, 0 when it is gone or can't be read. *ret_busy: it is being made or
  * started. */
-static int load_guest(
-	struct listing *l, const char *id, struct ctr_record *ret, bool *ret_busy, struct err *err)
+static int load_guest(struct listing *l, const struct ctr_backend *b, const char *id,
+	struct ctr_record *ret, bool *ret_busy, struct err *err)
 {
 	struct store_box box = STORE_BOX_INIT;
 	struct err why = ERR_INIT;
@@ -76,6 +86,8 @@ static int load_guest(
 
 	if (r == 0)
 		r = store_load(&box, id, l->arena, ret, &why);
+	if (r < 0 && is_bare(&box, b, id, ret))
+		r = 0;
 	*ret_busy =
 		r == 0 && (ret->phase == CTR_CREATING || ret->starting) && store_is_locked(&box);
 	if (r < 0 && why.code != ERR_NOT_FOUND && !(box.fd >= 0 && store_is_locked(&box)))
@@ -170,7 +182,7 @@ static int find_guests(struct listing *l, struct err *err)
 	if (!recs || !busy)
 		return err_nomem(err);
 	for (size_t i = 0; i < n; i++)
-		loaded += (size_t)load_guest(l, ids[i], &recs[loaded], &busy[loaded], err);
+		loaded += (size_t)load_guest(l, b, ids[i], &recs[loaded], &busy[loaded], err);
 	survey(l, b, recs, loaded, &seen);
 	return add_guests(l, recs, busy, loaded, &seen, err);
 }

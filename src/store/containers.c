@@ -302,6 +302,11 @@ static int broken(const char *id, struct err *err)
 	return err_hint(err, BROKEN_HINT, id);
 }
 
+bool store_has_none(const struct store_box *box)
+{
+	return faccessat(box->fd, "state.json", F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
+}
+
 int store_load(const struct store_box *box, const char *id, struct arena *a, struct ctr_record *ret,
 	struct err *err)
 {

@@ -73,6 +73,8 @@ int store_is_locked(const struct store_box *);
  * ERR_INVALID. */
 int store_load(const struct store_box *, const char *id, struct arena *, struct ctr_record *ret,
 	struct err *) _must_check_;
+/* Its maker has died before it had done anything. */
+bool store_has_none(const struct store_box *);
 int store_save(struct store_box *, const struct ctr_record *, struct err *) _must_check_;
 
 /* config.json, byte by byte. Load: fresh memory, free() it. */

@@ -254,6 +254,24 @@ def a_guest_that_isnt_on_record_is_found_and_deleted(box):
     box.nothing_on_the_server()
 
 
+def one_whose_create_was_killed_early_is_listed_and_deleted(box):
+    path = write(box, box.guest_request(), 'request.json')
+    pid_file = os.path.join(box.folder, 'pid')
+    for nth in 1, 2:
+        box.server.clear_faults()
+        box.server.fault('^GET', 'kill', nth=nth, pidfile=pid_file)
+        subprocess.run(['sh', '-c', 'echo $$ >"$0"; exec "$@"', pid_file, CTRCTL, *box.globals, 'create', '--request', path],
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        box.server.clear_faults()
+        listed = box.call('list', '--format', 'json').ok()
+        same('', listed.err)
+        one, = json.loads(listed.out)
+        same(('stopped', 'proxmox'), (one['status'], one['backend']))
+        box.call('delete', one['id']).ok()
+        same('', box.call('list', '-q').ok().out)
+        box.nothing_on_the_server()
+
+
 def explain_of_every_door_shows_the_parameters(box):
     path = write(box, box.guest_request(), 'r.json')
     before = len(box.server.requests('^(POST|PUT|DELETE)'))
