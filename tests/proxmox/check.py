@@ -261,6 +261,14 @@ def an_address_for_all_guests_is_said(box):
     warned(box, 'network.ip', '10.0.0.5/24', 'a single one only', hint='net0')
 
 
+def the_biggest_root_file_system_of_a_storage_counts(box):
+    images = {'db-small': {'template': 'debian-12', 'storage': 'shared', 'rootfsGiB': 1},
+              'db-big': {'template': 'debian-12', 'storage': 'shared', 'rootfsGiB': 500}, 'db-own': {'template': 'debian-12', 'rootfsGiB': 400}}
+    box.configure(images=images)
+    missing(box, 'storage shared', 'gets up to 500')
+    missing(box, 'storage data', 'gets up to 400')
+
+
 def an_images_own_storage_and_bridge_are_looked_at(box):
     box.configure(images={'db-x': {'template': 'debian-12', 'storage': 'full', 'bridge': 'vmbr9'}})
     f = missing(box, 'storage full', '0 GiB')

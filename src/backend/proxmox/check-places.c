@@ -65,25 +65,38 @@ static void check_root(struct checkup *c, const char *node, const struct json *r
 			"on %s it %s", node, flaw);
 	else if (left >= 0 && left >> 30 < gib)
 		check_say(c, CTR_FOUND_MISSING, what, NULL,
-			"on %s it has %lld GiB left, and a root file system gets %u", node,
+			"on %s it has %lld GiB left, and a root file system gets up to %u", node,
 			(long long)(left >> 30), gib);
 	else
 		check_say(c, CTR_FOUND_OK, what, NULL, "on %s, %lld GiB left", node,
 			(long long)(left >> 30));
 }
 
+/* The biggest that is made in a storage, by what the settings say of images. */
+static uint32_t biggest(const struct settings_proxmox *cfg, const char *storage)
+{
+	const struct settings_guest_image *images = cfg->images.items;
+	uint32_t most = str_eq(storage, cfg->storage) ? cfg->rootfs_gib : 0;
+
+	for (size_t i = 0; i < cfg->images.n; i++)
+		if (str_eq(images[i].storage ? images[i].storage : cfg->storage, storage))
+			most = MAX(most,
+				images[i].rootfs_gib ? images[i].rootfs_gib : cfg->rootfs_gib);
+	return most;
+}
+
 static void check_roots(struct checkup *c, const char *node, const struct json *rows)
 {
 	const struct settings_guest_image *images = c->cfg->images.items;
 
-	check_root(c, node, rows, c->cfg->storage, c->cfg->rootfs_gib);
+	check_root(c, node, rows, c->cfg->storage, biggest(c->cfg, c->cfg->storage));
 	for (size_t i = 0; i < c->cfg->images.n; i++) {
 		bool known = str_eq(images[i].storage, c->cfg->storage);
 		for (size_t k = 0; k < i; k++)
 			known = known || str_eq(images[i].storage, images[k].storage);
 		if (images[i].storage && !known)
 			check_root(c, node, rows, images[i].storage,
-				images[i].rootfs_gib ? images[i].rootfs_gib : c->cfg->rootfs_gib);
+				biggest(c->cfg, images[i].storage));
 	}
 }
 
