@@ -173,11 +173,47 @@ def engines_bundles_are_routed_by_the_name_of_their_image(box):
 
 
 def a_bundle_is_routed_by_the_flag(box):
-    box.configure(waive=['kubelet-mounts', 'capabilities', 'user', 'no-new-privileges'])
+    box.configure(waive=['kubelet-mounts', 'capabilities', 'user', 'no-new-privileges'], images={'quay.io/x/y': {'template': 'debian-12'}})
     r = box.create(edit=as_engine({'io.kubernetes.cri.image-name': 'quay.io/lxc/debian-12'}), id='c', options=['--backend', 'proxmox'])
     r.fails(1, 'lxc/')
-    box.create(edit=as_engine({'io.kubernetes.cri.image-name': 'lxc/debian-12'}), id='d', options=['--backend', 'proxmox']).ok()
+    # The table leads this image nowhere.
+    edit = as_engine({'io.kubernetes.cri.image-name': 'quay.io/x/y'})
+    has_not(box.call('explain', '--bundle', box.bundle(edit=edit)).ok().out, 'backend proxmox')
+    box.create(edit=edit, id='d', options=['--backend', 'proxmox']).ok()
+    same('proxmox', box.state('d')['backend'])
     whole_life(box, 'd')
+
+
+def a_bundle_is_routed_by_an_annotation_where_that_is_allowed(box):
+    routing = {'routes': [{'image': 'lxc/**', 'backend': 'native'}]}
+    edit = as_engine({**ENGINES['containerd'], 'org.ctrctl.backend': 'proxmox'})
+    for allowed in False, True:
+        box.configure(waive=['kubelet-mounts', 'pod-namespaces', 'capabilities', 'user', 'no-new-privileges'],
+                      others={'routing': {**routing, 'allowAnnotation': allowed}})
+        box.create(edit=edit, id='c').ok()
+        same('proxmox' if allowed else 'native', box.state('c')['backend'])
+        if allowed:
+            whole_life(box, 'c')
+        else:
+            box.call('delete', '--force', 'c').ok()
+
+
+def a_bundle_is_routed_by_its_engines_handler(box):
+    """As the document has it: a program with settings of its own, whose rule is for all images."""
+    box.configure(waive=['kubelet-mounts', 'pod-namespaces', 'capabilities', 'user', 'no-new-privileges'],
+                  images={'busybox': {'template': 'debian-12'}}, others={'routing': {'routes': [{'image': '**', 'backend': 'proxmox'}]}})
+    wrapper = os.path.join(box.folder, 'guests')
+    with open(wrapper, 'w', encoding='utf-8') as f:
+        f.write('#!/bin/sh\nexec %s --settings %s "$@"\n' % (CTRCTL, box.settings_file))
+    os.chmod(wrapper, 0o755)
+    at = box.globals.index('--settings')
+    others = box.globals[:at] + box.globals[at + 2:]
+    folder = box.bundle(edit=as_engine({'io.kubernetes.cri.container-type': 'container',
+                                        'io.kubernetes.cri.image-name': 'docker.io/library/busybox:latest'}))
+    subprocess.run([wrapper, *others, 'create', '--bundle', folder, 'c'], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL, check=True, timeout=60)
+    same('proxmox', box.state('c')['backend'])
+    whole_life(box, 'c')
 
 
 def an_id_is_one_containers_wherever_it_lives(box):
