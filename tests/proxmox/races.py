@@ -140,4 +140,28 @@ def the_same_request_twice_at_once_makes_one_guest(box):
     same(1, len(box.server.requests('POST /nodes/pve./lxc$')))
 
 
+def a_life_with_faults_at_random_leaves_nothing(box):
+    """Each command does what it should, or says that it couldn't; what is there afterwards can be deleted."""
+    faults = (('^GET', 'status', {'code': 595, 'empty': True}), ('^GET', 'truncate', {'bytes': 20}), ('^(POST|PUT|DELETE)', 'drop', {}),
+              ('^(POST|PUT|DELETE)', 'close', {}))
+    guests = os.path.join(box.data, 'guests')
+    for seed in 1, 2:
+        for match, do, more in faults:
+            box.server.fault(match, do, count=0, probability=0.1, seed=seed, **more)
+        made = box.try_guest('main%d' % seed)
+        if made.status == 0:
+            id = json.loads(made.out)['containerId']
+            for words in ['start'], ['state'], ['kill'], ['stop'], ['delete']:
+                r = box.call(*words, id)
+                if r.status not in (0, 1) or (r.status == 1) != bool(r.err):
+                    fail('%s: status %d: %s' % (words, r.status, r.err))
+        assert sum(rule['hits'] for rule in box.server.faults()) > 0
+        box.server.clear_faults()
+        for id in os.listdir(guests):
+            if not id.startswith('.'):
+                box.call('delete', '--force', id).ok()
+        box.nothing_on_the_server()
+        same('', box.call('list', '-q').ok().out)
+
+
 main(globals())
