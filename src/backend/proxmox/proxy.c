@@ -33,6 +33,8 @@
 
 enum {
 	RUNNING_MS = 2000,    /* between two looks at one that runs */
+	CALM_MS = 10000,      /* the same, once nothing has happened for a while */
+	CALM_AFTER = 90,      /* looks in a row */
 	CREATED_MS = 10000,   /* at one that wasn't started: its folder tells when it is */
 	AWAKE_MS = 1000,      /* after a change in its folder */
 	AWAKE_LOOKS = 90,     /* so many: a start may take that long */
@@ -62,6 +64,8 @@ struct proxy {
 	unsigned looks;       /* that found a guest */
 	uint64_t uptime;
 	char node[GUEST_NAME_MAX]; /* where it was last, since it has left the journal's; or "" */
+	unsigned calm;             /* looks one after the other at one that runs */
+	bool refused;              /* the server doesn't let us: that lasts */
 	unsigned awake;            /* looks that follow one another quickly */
 	unsigned wait_ms;
 };
@@ -211,10 +215,12 @@ static enum seen look(struct proxy *p)
 		g.node = p->node;
 	p->stopped_by = g.stopped_by;
 	if (connect_anew(p, &err) < 0 || guest_look(&p->context.pve, &g, a, &now, &err) < 0) {
+		p->refused = err.code == ERR_DENIED;
 		/* Who stopped it has seen that. */
 		p->ran |= g.ended;
 		return g.ended ? SEEN_STOPPED : SEEN_NOTHING;
 	}
+	p->refused = false;
 	s = (struct subject){ .pve = &p->context.pve, .arena = a, .dir_fd = FD_NONE, .guest = g };
 	if (!now.exists || is_another(p, &s, &now))
 		return SEEN_GONE;
@@ -325,8 +331,10 @@ static void read_changes(struct proxy *p)
 {
 	char events[4096];
 
-	while (read(p->folder, events, sizeof(events)) > 0)
+	while (read(p->folder, events, sizeof(events)) > 0) {
 		p->awake = AWAKE_LOOKS;
+		p->calm = 0;
+	}
 }
 
 static void wait_a_while(struct proxy *p)
@@ -344,10 +352,13 @@ static void wait_a_while(struct proxy *p)
 
 static unsigned next_wait(struct proxy *p, enum seen seen)
 {
+	p->calm = seen == SEEN_RUNNING ? p->calm + 1 : 0;
+	if (p->refused)
+		return LOST_MS;
 	if (seen == SEEN_NOTHING && !p->awake)
 		return MIN(MAX(p->wait_ms, RUNNING_MS / 2) * 2, LOST_MS);
 	if (seen == SEEN_RUNNING || p->ended_looks || seen == SEEN_BUSY)
-		return RUNNING_MS;
+		return p->calm > CALM_AFTER ? CALM_MS : RUNNING_MS;
 	if (p->awake) {
 		p->awake--;
 		return AWAKE_MS;
