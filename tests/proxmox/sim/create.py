@@ -32,7 +32,7 @@ def volume_kind(text):
 
 def need_bridge(call, text):
     net = parts_of('net0', text)
-    if net.get('bridge'):
+    if net.get('bridge') and call.world.at_least(8, 0):
         path = '/sdn/zones/localnetwork/' + net['bridge']
         auth.need(call, path + ('/' + net['tag'] if net.get('tag') else ''), 'SDN.Use')
 

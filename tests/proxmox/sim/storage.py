@@ -124,7 +124,6 @@ def later(steps):
 
 
 def aplinfo(call):
-    auth.need(call, '/nodes/' + call.params['node'], 'Sys.Audit', 'Datastore.AllocateTemplate', some=True)
     return APLINFO
 
 
