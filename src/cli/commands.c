@@ -13,9 +13,11 @@
 #define HELP                 FLAG("help", 'h', help, "show this text")
 
 const struct option_row global_options[] = {
-	TEXT("root", 0, root, "DIR", "folder of the containers' records (" CTR_ROOT_DEFAULT ")"),
+	TEXT("root", 0, root, "DIR",
+		"folder of the containers' records (" CTR_ROOT_DEFAULT
+		"); guests of bundles made under another one aren't seen"),
 	TEXT("data", 0, data, "DIR",
-		"folder of images, sandboxes, and containers made from requests (" CTR_DATA_DEFAULT
+		"folder of images, sandboxes, records of guests, and containers made from requests (" CTR_DATA_DEFAULT
 		")"),
 	TEXT("settings", 0, settings, "FILE", "another configuration than /etc/ctrctl/config.json"),
 	TEXT("log", 0, log, "FILE", "append failures and notes to a file"),
@@ -210,7 +212,8 @@ const struct command commands[] = {
 	{ "ps", ps_options, OPT_FIRST, 1, -1, verb_ps, "ID [PS OPTIONS...]",
 		"show the processes of a container", false, 1 },
 	{ "kill", kill_options, OPT_FIRST, 1, 2, verb_kill, "ID [SIGNAL]",
-		"send a signal (SIGTERM)", false, 1 },
+		"send a signal (SIGTERM); guests know TERM, INT, QUIT, HUP, PWR, RTMIN+3, RTMIN+4, KILL",
+		false, 1 },
 	{ "delete", delete_options, OPT_ANYWHERE, 1, 1, verb_delete, "ID", "remove a container",
 		false, 1 },
 	{ "wait", wait_options, OPT_ANYWHERE, 1, -1, verb_wait, "ID...",

@@ -45,7 +45,7 @@ static void main_page(struct str *out)
 {
 	size_t width = 0;
 
-	str_add(out, "ctrctl - runs OCI containers on this kernel\n\n"
+	str_add(out, "ctrctl - runs OCI containers on this kernel, and guests of Proxmox VE\n\n"
 		     "Usage: ctrctl [global options] COMMAND [options] [arguments]\n\nCommands:\n");
 	for (const struct command *k = commands; k->name; k++)
 		width = MAX(width, strlen(k->name));
