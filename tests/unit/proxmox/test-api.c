@@ -217,7 +217,6 @@ Test(api, all_tries_of_a_call_share_its_time)
 
 	SCRIPT({ NULL, 0, .outcome = HTTPS_LOST, .takes_ms = 3000 }, { NULL, 200, "{\"data\":1}" });
 	cfg.call_s = 60;
-	const struct json *data;
 	uint64_t total;
 	cr_expect_eq(
 		pve_get_page(&pve, arena, "/a", NULL, 5000, &data, &total, &err), 0, "%s", said());
