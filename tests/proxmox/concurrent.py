@@ -115,10 +115,10 @@ def a_start_that_never_reached_the_server_can_be_repeated(box):
 POST = 'POST /nodes/[^/]+/lxc$'
 
 
-def create_that_waits(box):
+def create_that_waits(box, pod):
     """Its guest is being made; the create of another goes with it."""
     other = write(box, box.guest_request('other', pod='other'), 'other.json')
-    path = write(box, box.guest_request(), 'request.json')
+    path = write(box, box.guest_request(pod=pod), 'request.json')
     box.server.clear_requests()
     box.server.fault(POST, 'gather', n=2, count=2)
     child = begin(box, 'create', '--request', path)
@@ -135,13 +135,13 @@ def only_the_other_is_there(box, child, other):
 
 
 def a_pod_can_be_stopped_while_a_guest_is_made_in_it(box):
-    child, other = create_that_waits(box)
+    child, other = create_that_waits(box, 'pod')
     box.call('sandbox', 'stop', box.pod()).ok()
     only_the_other_is_there(box, child, other)
 
 
 def a_pod_that_is_removed_takes_along_what_is_made_in_it(box):
-    child, other = create_that_waits(box)
+    child, other = create_that_waits(box, 'pod')
     remover = begin(box, 'sandbox', 'remove', box.pod())
     eventually(lambda: 'NOTREADY' in box.call('sandbox', 'list').ok().out.upper(), 30, 'the end of the pod')
     only_the_other_is_there(box, child, other)
