@@ -53,9 +53,9 @@ struct ctr_record {
 	int32_t monitor_pid;    /* who waits for init's end; 0: nobody of ours */
 	uint64_t monitor_start; /* guards against a reused pid */
 	/* -- of a container that lives elsewhere -- */
-	bool starting; /* phase RUNNING: a start of it was begun, and isn't known to have come to
-			  an end */
-	const char *root;  /* of a bundle: the root folder that its maker was given, absolute */
+	bool starting;    /* phase RUNNING: a start of it was begun, and isn't known to have come to
+			     an end */
+	const char *root; /* of a bundle: the root folder that its maker was given, absolute */
 	const char *guest; /* what the server knows it by: the VMID in digits; NULL: none chosen */
 	const char *image_id; /* "sha256:...": stands for what the server made it from; or NULL */
 	const char **waived;  /* what was asked for and isn't given, by the names of the
