@@ -32,14 +32,16 @@
 #include <unistd.h>
 
 enum {
-	RUNNING_MS = 2000,    /* between two looks at one that runs */
-	CALM_MS = 10000,      /* the same, once nothing has happened for a while */
-	CALM_AFTER = 90,      /* looks in a row */
-	CREATED_MS = 10000,   /* at one that wasn't started: its folder tells when it is */
-	AWAKE_MS = 1000,      /* after a change in its folder */
-	AWAKE_LOOKS = 90,     /* so many: a start may take that long */
-	LOST_MS = 30000,      /* at most, while nobody answers */
-	URGENT_MS = 5000,     /* at most, while there is something to do */
+	RUNNING_MS = 2000,  /* between two looks at one that runs */
+	CALM_MS = 10000,    /* the same, once nothing has happened for a while */
+	CALM_AFTER = 90,    /* looks in a row */
+	CREATED_MS = 10000, /* at one that wasn't started: its folder tells when it is */
+	AWAKE_MS = 1000,    /* after a change in its folder */
+	AWAKE_LOOKS = 90,   /* so many: a start may take that long */
+	LOST_MS = 30000,    /* at most, while nobody answers */
+	URGENT_MS = 5000,   /* at most, while there is something to do */
+	HELD_MS = 50,       /* between two tries to get a folder that somebody holds */
+	HELD_TRIES = 200,
 	LOOKS_PER_PROOF = 30, /* one in so many asks whose it is */
 };
 
@@ -65,6 +67,7 @@ struct proxy {
 	uint64_t uptime;
 	char node[GUEST_NAME_MAX]; /* where it was last, since it has left the journal's; or "" */
 	unsigned calm;             /* looks one after the other at one that runs */
+	bool holds;                /* the folder */
 	bool refused;              /* the server doesn't let us: that lasts */
 	unsigned awake;            /* looks that follow one another quickly */
 	unsigned wait_ms;
@@ -250,9 +253,23 @@ static bool folder_is_gone(const struct proxy *p)
 
 /* ---- ending ---- */
 
+/* Not while somebody removes the folder, who would find it full. */
+static void note_end(const struct proxy *p)
+{
+	const struct timespec pause = { .tv_nsec = HELD_MS * 1000000L };
+	_close_ int lock = openat(p->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	for (int i = 0; !p->holds && lock >= 0 && i < HELD_TRIES; i++) {
+		if (flock(lock, LOCK_EX | LOCK_NB) == 0)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	fd_close(openat(p->dir, CTR_PROXY_ENDED, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+}
+
 static _noreturn_ void end(struct proxy *p, int status)
 {
-	fd_close(openat(p->dir, CTR_PROXY_ENDED, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	note_end(p);
 	disconnect(p);
 	_exit(status);
 }
@@ -278,8 +295,10 @@ static void end_unless_started(struct proxy *p)
 {
 	_close_ int lock = openat(p->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0 && look(p) == SEEN_STOPPED && !p->ran)
-		end(p, 128 + p->first_signal);
+	if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) < 0 || look(p) != SEEN_STOPPED || p->ran)
+		return;
+	p->holds = true;
+	end(p, 128 + p->first_signal);
 }
 
 static void judge(struct proxy *p, enum seen seen)
