@@ -130,8 +130,10 @@ enum pve_reason pve_reason_of(unsigned status, const char *text)
 {
 	enum pve_reason plain = of_status(status);
 
-	/* Here the text is of the connection, or of the login. */
-	if (plain == PVE_UNREACHED || plain == PVE_AMBIGUOUS || plain == PVE_UNAUTHORIZED)
+	/* Here the text is of the connection, or of the login; and what is refused is refused,
+	 * whatever names are in the words. */
+	if (plain == PVE_UNREACHED || plain == PVE_AMBIGUOUS || plain == PVE_UNAUTHORIZED ||
+		plain == PVE_FORBIDDEN)
 		return plain;
 	if (status == 200 || (status == 0 && str_eq(text, "OK")))
 		return PVE_OK;

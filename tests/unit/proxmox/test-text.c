@@ -67,6 +67,7 @@ static const struct {
 	{ 401, "Authentication failed!", PVE_UNAUTHORIZED },
 	{ 401, "Permission denied - invalid csrf token", PVE_UNAUTHORIZED },
 	{ 403, "Permission check failed (/vms/100, VM.Allocate)", PVE_FORBIDDEN },
+	{ 403, "Permission check failed: cfs-lock 'x' error: no quorum!", PVE_FORBIDDEN },
 	{ 0, "Permission check failed (/storage/x, Datastore.Audit)", PVE_FORBIDDEN },
 	{ 595, "Connection refused", PVE_UNREACHED },
 	{ 595, "No route to host", PVE_UNREACHED },
