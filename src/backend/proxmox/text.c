@@ -266,16 +266,17 @@ static const struct {
 	{ "permission denied", "access refused" },
 };
 
-static size_t misread_at(const char *s, const char **ret_instead)
+/* The end of what has become of a text; what was left out of it counts no more. The new length. */
+static size_t reword(char *buf, size_t at)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(misread); i++) {
-		size_t n = strlen(misread[i].words);
-		if (strncasecmp(s, misread[i].words, n) != 0)
+		size_t n = strlen(misread[i].words), new_n = strlen(misread[i].instead);
+		if (at < n || strncasecmp(buf + at - n, misread[i].words, n) != 0)
 			continue;
-		*ret_instead = misread[i].instead;
-		return n;
+		memcpy(buf + at - n, misread[i].instead, new_n); /* it is shorter */
+		return at - n + new_n;
 	}
-	return 0;
+	return at;
 }
 
 void pve_words(const char *text, char *buf, size_t n)
@@ -283,26 +284,19 @@ void pve_words(const char *text, char *buf, size_t n)
 	size_t at = 0, len = strlen(text), step;
 
 	for (; len && at < n - 1; text += step, len -= step) {
-		const char *instead;
-		step = utf8_len(text, len);
-		size_t misled = misread_at(text, &instead), add = 1;
 		const char *p = text;
-		if (misled) {
-			step = misled;
-			p = instead;
-			add = strlen(instead);
-		} else if (step == 0 || (unsigned char)*text < 0x20 || *text == 0x7f) {
-			step = 1;
+		step = utf8_len(text, len);
+		size_t add = step;
+		if (step == 0 || (unsigned char)*text < 0x20 || *text == 0x7f) {
+			step = add = 1;
 			p = " ";
-		} else {
-			add = step;
 		}
 		if (*p == ' ' && (at == 0 || buf[at - 1] == ' '))
 			continue;
 		if (at + add > n - 1)
 			break;
 		memcpy(buf + at, p, add);
-		at += add;
+		at = reword(buf, at + add);
 	}
 	bool cut = text[strspn(text, " \t\r\n")];
 	while (at > 0 && buf[at - 1] == ' ')

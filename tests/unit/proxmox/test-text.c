@@ -203,6 +203,7 @@ Test(text, engines_can_t_misread_the_server)
 {
 	cr_expect_str_eq(words("open /x: No such file or directory at line 3", 64),
 		"open /x: is missing at line 3");
+	cr_expect_str_eq(words("no \xff\xffsuch\nfile or\tdirectory", 64), "is missing");
 	cr_expect_str_eq(words("Permission denied - invalid csrf token", 64),
 		"access refused - invalid csrf token");
 }
