@@ -28,33 +28,13 @@ static int load(const struct ctr_record *rec, int dir_fd, struct arena *a, struc
 		"the journal of the guest is another container's: %.128s", ret->id);
 }
 
-/* Is its number free? That is told of all nodes, and of guests that we may not see. A guest that
- * moves is there all the time. 1, 0, -1. */
-static int is_number_free(struct subject *s, struct err *err)
-{
-	struct pve_form query = PVE_FORM_INIT(s->arena);
-	struct pve_fault fault = { 0 };
-	struct err why = ERR_INIT;
-	const struct json *data;
-
-	pve_form_setf(&query, "vmid", NULL, "%u", s->guest.vmid);
-	if (pve_get(s->pve, s->arena, "/cluster/nextid", &query, &data, &fault, &why) == 0)
-		return 1;
-	if (fault.status == 400 || fault.reason == PVE_ID_TAKEN)
-		return 0;
-	*err = why;
-	return -1;
-}
-
 /* Is its number a virtual machine's by now? Then it's gone: in a cluster no two have the same. 1,
  * 0, -1. */
 static int is_a_machines(struct subject *s, struct err *err)
 {
-	struct pve_form query = PVE_FORM_INIT(s->arena);
 	const struct json *rows;
 
-	pve_form_set(&query, "type", "vm", NULL);
-	if (pve_get(s->pve, s->arena, "/cluster/resources", &query, &rows, NULL, err) < 0)
+	if (guest_list(s->pve, s->arena, 0, &rows, err) < 0)
 		return -1;
 	json_for_each (row, rows)
 		if (pve_int(row, "vmid", 0) == (int64_t)s->guest.vmid &&
@@ -65,7 +45,7 @@ static int is_a_machines(struct subject *s, struct err *err)
 
 int act_confirm_gone(struct subject *s, struct pve_fault *fault, struct err *err)
 {
-	int r = is_number_free(s, err);
+	int r = guest_is_free(s->pve, s->guest.vmid, 0, s->arena, err);
 
 	if (r == 0)
 		r = is_a_machines(s, err);

@@ -479,8 +479,7 @@ int pve_get_page(struct pve *pve, struct arena *arena, const char *path,
 	const struct pve_form *query, unsigned limit_ms, const struct json **ret_data,
 	uint64_t *ret_total, struct err *err)
 {
-	struct call c = { pve, arena, { .method = HTTPS_GET }, path, query,
-		.limit_ms = MAX(limit_ms, 1U) };
+	struct call c = { pve, arena, { .method = HTTPS_GET }, path, query, .limit_ms = limit_ms };
 	int r = call(&c, false, ret_data, NULL, err);
 
 	if (r == 0)
@@ -488,20 +487,11 @@ int pve_get_page(struct pve *pve, struct arena *arena, const char *path,
 	return r;
 }
 
-int pve_poll(struct pve *pve, struct arena *arena, const char *path, unsigned limit_ms,
-	const struct json **ret_data, struct pve_fault *fault, struct err *err)
-{
-	struct call c = { pve, arena, { .method = HTTPS_GET }, path,
-		.limit_ms = MAX(limit_ms, 1U) };
-
-	return call(&c, true, ret_data, fault, err);
-}
-
 int pve_get_once(struct pve *pve, struct arena *arena, const char *path,
-	const struct pve_form *query, const struct json **ret_data, struct pve_fault *fault,
-	struct err *err)
+	const struct pve_form *query, unsigned limit_ms, const struct json **ret_data,
+	struct pve_fault *fault, struct err *err)
 {
-	struct call c = { pve, arena, { .method = HTTPS_GET }, path, query };
+	struct call c = { pve, arena, { .method = HTTPS_GET }, path, query, .limit_ms = limit_ms };
 
 	return call(&c, true, ret_data, fault, err);
 }

@@ -100,17 +100,16 @@ struct pve_fault {
 int pve_get(struct pve *, struct arena *, const char *path, const struct pve_form *query,
 	const struct json **ret_data, struct pve_fault *fault, struct err *) _must_check_;
 
-/* One page of a long list, in at most limit_ms where that is less than callSeconds. *ret_total: the
- * rows of all pages, 0 if the server doesn't say. */
+/* One page of a long list. limit_ms, here and below: at most so long, where that is less than
+ * callSeconds; 0: that. *ret_total: the rows of all pages, 0 if the server doesn't say. */
 int pve_get_page(struct pve *, struct arena *, const char *path, const struct pve_form *query,
 	unsigned limit_ms, const struct json **ret_data, uint64_t *ret_total,
 	struct err *) _must_check_;
 
-/* Asked just once: for whoever asks again anyway, until a deadline that is limit_ms away. */
-int pve_poll(struct pve *, struct arena *, const char *path, unsigned limit_ms,
-	const struct json **ret_data, struct pve_fault *fault, struct err *) _must_check_;
+/* Asked just once: for whoever asks again anyway, or has better things to do. */
 int pve_get_once(struct pve *, struct arena *, const char *path, const struct pve_form *query,
-	const struct json **ret_data, struct pve_fault *fault, struct err *) _must_check_;
+	unsigned limit_ms, const struct json **ret_data, struct pve_fault *fault,
+	struct err *) _must_check_;
 
 /*
  * POST, PUT, DELETE (the form is the query of a DELETE). Repeated where the server hasn't got it

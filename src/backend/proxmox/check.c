@@ -46,7 +46,7 @@ int check_get(struct checkup *c, const char *path, const char *key, const char *
 		pve_form_set(&query, key, value, NULL);
 	if (pve_form_ok(&query, err) < 0)
 		return -1;
-	return pve_get_once(c->pve, c->arena, path, key ? &query : NULL, ret, NULL, err);
+	return pve_get_once(c->pve, c->arena, path, key ? &query : NULL, 0, ret, NULL, err);
 }
 
 /* ---- the server ---- */
@@ -129,7 +129,7 @@ static int check_server(struct checkup *c)
 	struct err err = ERR_INIT;
 	const char *version;
 
-	if (pve_get_once(c->pve, c->arena, "/version", NULL, &data, &fault, &err) < 0 ||
+	if (pve_get_once(c->pve, c->arena, "/version", NULL, 0, &data, &fault, &err) < 0 ||
 		pve_version(c->pve, &err) < 0) {
 		if (fault.reason == PVE_UNTRUSTED) {
 			say_untrusted(c, &err);

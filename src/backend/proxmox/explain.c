@@ -49,7 +49,7 @@ static int look_at_server(struct explaining *x, struct err *err)
 	char line[1024];
 
 	/* Once: explain shall not wait until a server comes back. */
-	if (pve_get_once(x->pve, x->a, "/version", NULL, &data, NULL, &why) == 0 &&
+	if (pve_get_once(x->pve, x->a, "/version", NULL, 0, &data, NULL, &why) == 0 &&
 		pve_version(x->pve, &why) == 0) {
 		x->asks = true;
 		x->target.major = x->pve->major;

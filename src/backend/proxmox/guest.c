@@ -124,17 +124,28 @@ static const char *path_of(
 	return pve_path(a, "nodes", node, "lxc", number, one, two, NULL);
 }
 
+int guest_list(struct pve *pve, struct arena *a, unsigned limit_ms, const struct json **ret,
+	struct err *err)
+{
+	struct pve_form query = PVE_FORM_INIT(a);
+	uint64_t total;
+
+	pve_form_set(&query, "type", "vm", NULL);
+	if (pve_form_ok(&query, err) < 0 ||
+		pve_get_page(pve, a, "/cluster/resources", &query, limit_ms, ret, &total, err) < 0)
+		return -1;
+	if ((*ret)->type == JSON_ARRAY)
+		return 0;
+	return err_set(err, ERR_UNAVAILABLE, "GET /cluster/resources", "the answer is no list");
+}
+
 int guest_where(
 	struct pve *pve, unsigned vmid, struct arena *a, const char **ret_node, struct err *err)
 {
-	struct pve_form query = PVE_FORM_INIT(a);
 	const struct json *rows;
 
-	pve_form_set(&query, "type", "vm", NULL);
-	if (pve_get(pve, a, "/cluster/resources", &query, &rows, NULL, err) < 0)
+	if (guest_list(pve, a, 0, &rows, err) < 0)
 		return -1;
-	if (rows->type != JSON_ARRAY)
-		return err_set(err, ERR_UNAVAILABLE, "/cluster/resources", "the answer is no list");
 	json_for_each (row, rows) {
 		const char *node = pve_text(row, "node");
 
@@ -147,18 +158,25 @@ int guest_where(
 	return 0;
 }
 
-/* May the one that answers "not allowed" be there at all? Who has his rights by a pool has none to
- * a guest that is gone; but whether a VMID is free everybody may ask. 1 it is free, 0, -1. */
-static int is_free(struct pve *pve, unsigned vmid, struct arena *a, struct err *err)
+int guest_is_free(
+	struct pve *pve, unsigned vmid, unsigned limit_ms, struct arena *a, struct err *err)
 {
+	static const char path[] = "/cluster/nextid";
 	struct pve_form query = PVE_FORM_INIT(a);
 	struct pve_fault fault = { 0 };
+	struct err why = ERR_INIT;
 	const struct json *data;
+	int r;
 
 	pve_form_setf(&query, "vmid", NULL, "%u", vmid);
-	if (pve_get(pve, a, "/cluster/nextid", &query, &data, &fault, err) == 0)
+	r = limit_ms ? pve_get_once(pve, a, path, &query, limit_ms, &data, &fault, &why)
+		     : pve_get(pve, a, path, &query, &data, &fault, &why);
+	if (r == 0)
 		return 1;
-	return fault.status == 400 || fault.reason == PVE_ID_TAKEN ? 0 : -1;
+	if (fault.status == 400 || fault.reason == PVE_ID_TAKEN)
+		return 0;
+	*err = why;
+	return -1;
 }
 
 struct asked {
@@ -179,7 +197,7 @@ static int ask(struct pve *pve, unsigned vmid, const char *path, struct arena *a
 	q->fault = (struct pve_fault){ 0 };
 	if (!path)
 		return err_nomem(err);
-	r = q->once ? pve_get_once(pve, a, path, NULL, &q->data, &q->fault, &why)
+	r = q->once ? pve_get_once(pve, a, path, NULL, 0, &q->data, &q->fault, &why)
 		    : pve_get(pve, a, path, NULL, &q->data, &q->fault, &why);
 	if (r == 0) {
 		if (q->data->type == JSON_OBJECT)
@@ -188,8 +206,9 @@ static int ask(struct pve *pve, unsigned vmid, const char *path, struct arena *a
 	}
 	if (q->fault.reason == PVE_GONE)
 		return 0;
+	/* Who has his rights by a pool has none to a guest that is gone. */
 	if (q->fault.reason == PVE_FORBIDDEN) {
-		r = is_free(pve, vmid, a, &ignored);
+		r = guest_is_free(pve, vmid, 0, a, &ignored);
 		if (r == 1)
 			return 0;
 		q->hidden = r == 0;

@@ -59,6 +59,16 @@ int guest_save(int dir_fd, const struct guest *, struct err *) _must_check_;
  * this VMID did was before. 0: nothing is known of it (a stray). */
 uint64_t guest_made_at(const struct guest *, struct arena *);
 
+/* The cluster's list of guests and machines, up to 10 s old: an array. limit_ms as of
+ * pve_get_page(). */
+int guest_list(struct pve *, struct arena *, unsigned limit_ms, const struct json **ret,
+	struct err *) _must_check_;
+/* Is this VMID free? Everybody may ask, and is told of all nodes, and of guests that he may not
+ * see; one that moves has its number all the time. limit_ms: asked once, for so long; 0: as other
+ * things are. 1, 0, -1. */
+int guest_is_free(
+	struct pve *, unsigned vmid, unsigned limit_ms, struct arena *, struct err *) _must_check_;
+
 /* The node's name in the arena when the cluster has this VMID, whoever's it is. 1, 0, -1. */
 int guest_where(struct pve *, unsigned vmid, struct arena *, const char **ret_node,
 	struct err *) _must_check_;

@@ -57,8 +57,7 @@ int proxmox_start(const struct ctr_record *rec, int dir_fd, const struct oci_spe
 bool act_is_failure(const char *ending)
 {
 	/* The last is what is said of one that has ended just now. */
-	return ending && !str_eq(ending, "OK") && !str_starts(ending, "WARNINGS") &&
-	       !str_starts(ending, "unable to");
+	return ending && !pve_task_is_success(ending) && !str_starts(ending, "unable to");
 }
 
 static int stop_now(

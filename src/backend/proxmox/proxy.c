@@ -128,7 +128,7 @@ static enum begun begun_by(
 		return BEGINNING;
 	if (pve_task_look(&p->context.pve, &upid, a, &text, &fault, &err) != 1)
 		return NOT_BEGUN;
-	return str_eq(text, "OK") || str_starts(text, "WARNINGS") ? BEGUN : NOT_BEGUN;
+	return pve_task_is_success(text) ? BEGUN : NOT_BEGUN;
 }
 
 /* Does somebody work on the container, who starts it, say? */

@@ -16,8 +16,8 @@
 enum {
 	MAX_AGE_S = 10,   /* how often the nodes report to the cluster */
 	FRESH_S = 30,     /* so long a guest may be without a status after it was made */
-	LIST_S = 10,      /* so long the list is waited for: others have nothing to do with it */
-	LOOK_S = 5,       /* so long one of the other requests */
+	LIST_MS = 10000,  /* so long the list is waited for: others have nothing to do with it */
+	LOOK_MS = 5000,   /* so long one of the other requests */
 	LOOKS_MS = 10000, /* and all of them */
 	DOUBTS_MAX = 16,  /* records that don't fit: so many are asked for, one by one */
 	STRAYS_MAX = 32,  /* so many are read, one by one */
@@ -93,20 +93,6 @@ static struct known *find_known(const struct survey *s, unsigned vmid)
 			high = middle;
 	}
 	return low < s->n_known && s->known[low].vmid == vmid ? &s->known[low] : NULL;
-}
-
-static int get_resources(struct pve *pve, struct arena *a, const struct json **ret, struct err *err)
-{
-	struct pve_form query = PVE_FORM_INIT(a);
-
-	pve_form_set(&query, "type", "vm", NULL);
-	if (pve_form_ok(&query, err) < 0 ||
-		pve_get(pve, a, "/cluster/resources", &query, ret, NULL, err) < 0)
-		return -1;
-	if ((*ret)->type == JSON_ARRAY)
-		return 0;
-	return err_set(
-		err, ERR_UNAVAILABLE, "GET /cluster/resources", "the server's answer isn't a list");
 }
 
 /* What is needed of an item of the list. */
@@ -185,7 +171,7 @@ static int read_identity(struct survey *s, const struct item *it, struct arena *
 	path = pve_path(a, "nodes", it->node, "lxc", vmid, "config", NULL);
 	if (!path)
 		return err_nomem(err);
-	if (pve_get_once(s->pve, a, path, NULL, &config, &fault, err) < 0) {
+	if (pve_get_once(s->pve, a, path, NULL, LOOK_MS, &config, &fault, err) < 0) {
 		if (fault.reason == PVE_UNREACHED || fault.reason == PVE_AMBIGUOUS ||
 			fault.reason == PVE_GARBLED)
 			s->deaf[s->n_deaf++] = it->node;
@@ -257,18 +243,12 @@ static int match(struct survey *s, struct known *k, const struct item *it, struc
 static int is_free(struct survey *s, unsigned vmid)
 {
 	_arena_ struct arena *a = NULL;
-	struct pve_fault fault = { 0 };
-	const struct json *data;
 	struct err why = ERR_INIT;
 
 	if (s->doubts >= DOUBTS_MAX || is_over(s) || !(a = arena_new()))
 		return -1;
 	s->doubts++;
-	struct pve_form query = PVE_FORM_INIT(a);
-	pve_form_setf(&query, "vmid", NULL, "%u", vmid);
-	if (pve_get_once(s->pve, a, "/cluster/nextid", &query, &data, &fault, &why) == 0)
-		return 1;
-	return fault.status == 400 ? 0 : -1;
+	return guest_is_free(s->pve, vmid, LOOK_MS, a, &why);
 }
 
 static void judge_missing(struct survey *s)
@@ -435,48 +415,30 @@ static int begin(struct survey *s, struct ctr_context *c, struct err *err)
 	return index_records(s, err);
 }
 
-static int look_around(struct survey *s, struct settings_proxmox *quick, struct err *err)
-{
-	const struct json *all;
-
-	if (get_resources(s->pve, s->tmp, &all, err) < 0)
-		return -1;
-	quick->call_s = MIN(quick->call_s, (unsigned)LOOK_S);
-	s->end_ms = pve_now_ms(s->pve) + LOOKS_MS;
-	json_for_each (json, all) {
-		struct item it;
-
-		if (read_item(json, &it) && see(s, &it, err) < 0)
-			return -1;
-	}
-	judge_missing(s);
-	if (s->left)
-		log_warn("proxmox: %u more guests have ctrctl's tags and no record here; they "
-			 "aren't listed, as a list reads only a few",
-			s->left);
-	return 0;
-}
-
 int proxmox_survey(struct ctr_context *c, const struct ctr_record *recs, size_t n,
 	struct ctr_survey *ret, struct err *err)
 {
 	_arena_ struct arena *tmp = arena_new();
 	struct survey s = { .tmp = tmp, .recs = recs, .n_recs = n, .ret = ret };
-	const struct settings_proxmox *cfg;
-	struct settings_proxmox quick;
-	int r;
+	const struct json *all;
 
 	if (!tmp)
 		return err_nomem(err);
-	if (begin(&s, c, err) < 0)
+	if (begin(&s, c, err) < 0 || guest_list(s.pve, tmp, LIST_MS, &all, err) < 0)
 		return -1;
-	cfg = s.pve->cfg;
-	quick = *cfg;
-	quick.call_s = MIN(quick.call_s, (unsigned)LIST_S);
-	s.pve->cfg = &quick;
-	r = look_around(&s, &quick, err);
-	s.pve->cfg = cfg;
-	return r;
+	s.end_ms = pve_now_ms(s.pve) + LOOKS_MS;
+	json_for_each (json, all) {
+		struct item it;
+
+		if (read_item(json, &it) && see(&s, &it, err) < 0)
+			return -1;
+	}
+	judge_missing(&s);
+	if (s.left)
+		log_warn("proxmox: %u more guests have ctrctl's tags and no record here; they "
+			 "aren't listed, as a list reads only a few",
+			s.left);
+	return 0;
 }
 
 /* As if it had been made by us. */
@@ -562,7 +524,7 @@ int proxmox_find(
 		return err_nomem(err);
 	if (!is_id(id))
 		return 0;
-	if (get_resources(pve, tmp, &all, err) < 0)
+	if (guest_list(pve, tmp, 0, &all, err) < 0)
 		return -1;
 	r = find_in(c, id, all, &rec, &it, err);
 	if (r != 1)

@@ -3,7 +3,6 @@
 
 #include "base/log.h"
 
-#include <limits.h>
 #include <string.h>
 
 enum {
@@ -150,7 +149,8 @@ static int look(struct pve *pve, const struct pve_upid *upid, struct arena *aren
 	const struct json *data;
 	const char *status, *words;
 
-	if (pve_poll(pve, arena, task_path(upid, "status", arena), limit_ms, &data, fault, err) < 0)
+	if (pve_get_once(pve, arena, task_path(upid, "status", arena), NULL, limit_ms, &data, fault,
+		    err) < 0)
 		return -1;
 	status = pve_text(data, "status");
 	if (str_eq(status, "running"))
@@ -171,7 +171,7 @@ int pve_task_look(struct pve *pve, const struct pve_upid *upid, struct arena *ar
 {
 	struct pve_fault own = { 0 };
 
-	return look(pve, upid, arena, UINT_MAX, ret_exit, fault ? fault : &own, err);
+	return look(pve, upid, arena, 0, ret_exit, fault ? fault : &own, err);
 }
 
 /* ---- the log ---- */
@@ -307,7 +307,7 @@ static int fail(struct pve *pve, const struct pve_upid *upid, const char *ending
 }
 
 /* "OK", "WARNINGS: 3", and neither "OKxyz" nor "WARNINGS: many". */
-static bool is_success(const char *ending)
+bool pve_task_is_success(const char *ending)
 {
 	uint64_t n;
 
@@ -411,7 +411,7 @@ int pve_task_wait(struct pve *pve, const struct pve_upid *upid, unsigned deadlin
 	ending = await(pve, upid, deadline_ms, arena, fault, err);
 	if (!ending)
 		return -1;
-	if (!is_success(ending))
+	if (!pve_task_is_success(ending))
 		return fail(pve, upid, ending, arena, fault, err);
 	if (!str_eq(ending, "OK"))
 		warn(pve, upid, ending);

@@ -30,6 +30,9 @@ int pve_upid_of(
 int pve_task_wait(struct pve *, const struct pve_upid *, unsigned deadline_ms, struct pve_fault *,
 	struct err *) _must_check_;
 
+/* Of an exit status. */
+bool pve_task_is_success(const char *ending);
+
 /* One look: 1 it has ended (*ret_exit in the arena), 0 it runs, -1. */
 int pve_task_look(struct pve *, const struct pve_upid *, struct arena *, const char **ret_exit,
 	struct pve_fault *, struct err *) _must_check_;
