@@ -11,7 +11,8 @@ enum {
 	LOOK_SOON_MS = 150, /* whether a task that isn't waited for has failed at once */
 	GONE_TRIES = 3,     /* it moves from node to node, and each time we come too late */
 	UNREACHED_TRIES = 3,
-	KILLED_TRIES = 1, /* its worker was killed, or the node restarted */
+	KILLED_TRIES = 1,  /* its worker was killed, or the node restarted */
+	UNCLEAR_TRIES = 3, /* somebody else changes the configuration at the same time */
 };
 
 /* ---- whom ---- */
@@ -423,4 +424,65 @@ int act_run(struct subject *s, const struct act *act, struct pve_fault *fault, s
 	if (!begun)
 		note(s, before);
 	return -1;
+}
+
+/* ---- its configuration ---- */
+
+static int put_config(struct subject *s, const struct act_change *c, const char *node,
+	const struct json *config, struct pve_fault *fault, struct err *err)
+{
+	struct pve_form form = PVE_FORM_INIT(s->arena);
+	const struct json *data;
+	const char *path;
+	char vmid[16];
+
+	if (c->fill(c->arg, config, s->arena, &form, err) < 0 || pve_form_ok(&form, err) < 0)
+		return -1;
+	if (form.n == 0)
+		return 0;
+	snprintf(vmid, sizeof(vmid), "%u", s->guest.vmid);
+	path = pve_path(s->arena, "nodes", node, "lxc", vmid, "config", NULL);
+	if (!path)
+		return err_nomem(err);
+	return pve_send(s->pve, s->arena, HTTPS_PUT, path, &form, &data, fault, err);
+}
+
+int act_configure(struct subject *s, const struct act_change *c, uint64_t end,
+	struct pve_fault *fault, struct err *err)
+{
+	static const struct act act = { .task = "vzset" };
+	unsigned unclear = 0;
+
+	for (unsigned tries = 0;; tries++) {
+		struct guest_look look = { .exists = true, .node = s->guest.node };
+		const struct json *config;
+
+		*fault = (struct pve_fault){ 0 };
+		if ((tries > 0 || !c->new_here) && act_look(s, &look, err) < 0)
+			return -1;
+		if (!look.exists) {
+			fault->reason = PVE_GONE;
+			return act_gone(&s->guest, err);
+		}
+		int r = guest_is_ours(s->pve, &s->guest, look.node, false, s->arena, &config, err);
+		if (r < 0)
+			return -1;
+		if (s->moved && s->dir_fd >= 0)
+			act_save(s);
+		if (r == 0) /* since the look: it moves, or is removed */
+			fault->reason = PVE_GONE;
+		else if (put_config(s, c, look.node, config, fault, err) == 0)
+			return 0;
+		if (fault->reason == PVE_GONE)
+			act_gone(&s->guest, err);
+		/* The same again, unless it is there by now. */
+		if (fault->reason == PVE_CHANGED || fault->reason == PVE_AMBIGUOUS ||
+			fault->reason == PVE_GARBLED) {
+			if (unclear++ < UNCLEAR_TRIES)
+				continue;
+			return -1;
+		}
+		if (act_again(s, &act, &look, fault, tries, end, err) <= 0)
+			return -1;
+	}
 }

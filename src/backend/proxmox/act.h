@@ -79,6 +79,19 @@ bool act_is_failure(const char *ending);
 /* Has the newest shutdown been in vain? What ended the guest later was something else. */
 bool act_shutdown_failed(struct subject *, const char *node);
 
+/* What is to be changed in a guest's configuration, by what it is now. Nothing in the form: it is
+ * as it should be. */
+struct act_change {
+	int (*fill)(void *arg, const struct json *config, struct arena *, struct pve_form *ret,
+		struct err *);
+	void *arg;
+	bool new_here; /* just made: it needn't be looked for first */
+};
+/* PUT config, tried again as everything is. After a lost answer, or a change by somebody else, the
+ * configuration is read anew. */
+int act_configure(struct subject *, const struct act_change *, uint64_t end_ms, struct pve_fault *,
+	struct err *) _must_check_;
+
 /* May `fault` go away by itself? Then sleeps and returns 1; 0 when it doesn't, or `end_ms` (of
  * pve_now_ms) has come: *err is as it was, with a hint. -1: the look that it takes failed. Of one
  * that is done `once`, whose answer was lost, 2: it was done. */

@@ -18,7 +18,6 @@
 enum {
 	VMID_TRIES = 32,
 	POST_TRIES = 3, /* for one VMID, after answers that were lost */
-	SECOND_TRIES = 3,
 };
 
 struct making {
@@ -352,71 +351,35 @@ static int make(struct making *m, struct err *err)
 
 /* ---- an OCI archive: what its import overwrites ---- */
 
-static int put_second(struct making *m, const struct json *config, const char *node,
-	struct pve_fault *fault, struct err *err)
+static int fill_second(void *arg, const struct json *config, struct arena *a, struct pve_form *ret,
+	struct err *err)
 {
-	struct pve_form form = PVE_FORM_INIT(m->a);
-	const struct json *data;
-	const char *path;
+	struct making *m = arg;
 
-	if (params_second(&m->wish, m->cfg, config, m->a, &form, err) < 0 ||
-		pve_form_ok(&form, err) < 0)
-		return -1;
-	if (!form.n)
-		return 0;
-	path = pve_path(m->a, "nodes", node, "lxc", m->rec->guest, "config", NULL);
-	if (!path)
-		return err_nomem(err);
-	return pve_send(m->pve, m->a, HTTPS_PUT, path, &form, &data, fault, err);
-}
-
-/* Where it isn't any more, it is looked for: it may have been moved already. */
-static int try_second(struct making *m, struct subject *s, struct guest_look *look,
-	struct pve_fault *fault, struct err *err)
-{
-	const struct json *config;
-	int r = guest_is_ours(m->pve, &s->guest, s->guest.node, false, m->a, &config, err);
-
-	if (r == 0) {
-		if (act_look(s, look, err) < 0)
-			return -1;
-		r = look->exists ? guest_is_ours(
-					   m->pve, &s->guest, look->node, false, m->a, &config, err)
-				 : 0;
-		m->guest.node = s->guest.node;
-	}
-	if (r == 0)
-		return err_set(err, ERR_STATE, NULL, "it was removed by somebody else");
-	return r < 0 ? -1 : put_second(m, config, s->guest.node, fault, err);
+	return params_second(&m->wish, m->cfg, config, a, ret, err);
 }
 
 static int second(struct making *m, struct err *err)
 {
-	const struct act act = { .task = "vzset" };
+	const struct act_change change = { fill_second, m, .new_here = true };
 	struct subject s = { .pve = m->pve, .arena = m->a, .dir_fd = FD_NONE };
 	char name[GUEST_NAME_MAX];
+	struct pve_fault fault;
+	int r;
 
 	if (!m->guest.oci)
 		return 0;
 	if (journal(m, GUEST_SECOND, err) < 0)
 		return -1;
 	s.guest = m->guest;
-	const uint64_t end = pve_now_ms(m->pve) + m->cfg->create_s * UINT64_C(1000);
-	for (unsigned tries = 0;; tries++) {
-		struct guest_look look = { .node = s.guest.node };
-		struct pve_fault fault = { 0 };
-
-		if (try_second(m, &s, &look, &fault, err) == 0)
-			return 0;
-		/* Done or not: the next look at the configuration tells. */
-		if (fault.reason == PVE_CHANGED || fault.reason == PVE_AMBIGUOUS ||
-			fault.reason == PVE_GARBLED) {
-			if (tries + 1 >= SECOND_TRIES)
-				break;
-			continue;
-		}
-		if (act_again(&s, &act, &look, &fault, tries, end, err) <= 0)
-			break;
+	r = act_configure(
+		&s, &change, pve_now_ms(m->pve) + m->cfg->create_s * UINT64_C(1000), &fault, err);
+	m->guest.node = s.guest.node; /* it may have been moved already */
+	if (r == 0)
+		return 0;
+	if (fault.reason == PVE_GONE) {
+		*err = (struct err)ERR_INIT;
+		err_set(err, ERR_STATE, NULL, "it was removed by somebody else");
 	}
 	err_in(err, "its command and environment:");
 	return err_in(err, "%s:", guest_name(m->guest.vmid, m->guest.node, name));

@@ -9,7 +9,6 @@
 
 enum {
 	FORCE_MARGIN_S = 20, /* after the grace: the server ends it by force, and says so */
-	UPDATE_TRIES = 3,    /* somebody else changes the configuration at the same time */
 	/* The C library keeps the first two real-time signals, so its SIGRTMIN is 34. */
 	RTMIN = 34,
 	SIGNAL_HALT = RTMIN + 3, /* what systemd's halt and poweroff are asked for by */
@@ -312,73 +311,35 @@ int proxmox_status(const struct ctr_record *rec, int dir_fd, enum ctr_status *re
 
 /* ---- update ---- */
 
-static int put_config(struct subject *s, const struct oci_resources *res, const char *node,
-	const struct json *config, struct pve_fault *fault, struct err *err)
+static int fill_update(void *arg, const struct json *config, struct arena *a, struct pve_form *ret,
+	struct err *err)
 {
-	struct pve_form form = PVE_FORM_INIT(s->arena);
 	const char *digest = pve_text(config, "digest");
-	const struct json *data;
-	char vmid[16];
 
-	if (params_update(res, s->arena, &form, err) < 0)
+	if (params_update(arg, a, ret, err) < 0)
 		return -1;
-	if (form.n == 0 && !form.failed)
-		return 0;
-	if (digest)
-		pve_form_set(&form, "digest", digest, NULL);
-	snprintf(vmid, sizeof(vmid), "%u", s->guest.vmid);
-	const char *path = pve_path(s->arena, "nodes", node, "lxc", vmid, "config", NULL);
-	if (!path)
-		return err_nomem(err);
-	if (pve_form_ok(&form, err) < 0)
-		return -1;
-	if (pve_send(s->pve, s->arena, HTTPS_PUT, path, &form, &data, fault, err) == 0)
-		return 0;
-	if (fault->reason == PVE_BAD_PARAMETER && !*err->hint)
-		err_hint(err, "a running guest takes only what can be changed at once: what it "
-			      "uses already can't be taken away");
-	return -1;
+	if (digest && ret->n)
+		pve_form_set(ret, "digest", digest, NULL);
+	return 0;
 }
 
 int proxmox_update(
 	const struct ctr_record *rec, int dir_fd, const struct oci_resources *res, struct err *err)
 {
 	_arena_ struct arena *a = arena_new();
+	const struct act_change change = { fill_update, (void *)(uintptr_t)res };
+	struct pve_fault fault;
 	struct subject s;
 
 	if (act_open_made(rec, dir_fd, a, &s, err) < 0)
 		return -1;
 	if (res->memory && res->memory->limit)
 		params_note_memory(*res->memory->limit);
-	const uint64_t end = pve_now_ms(s.pve) + s.pve->cfg->call_s * UINT64_C(1000);
-	for (unsigned tries = 0;; tries++) {
-		const struct act act = { .task = "vzset" };
-		struct pve_fault fault = { 0 };
-		const struct json *config;
-		struct guest_look look;
-
-		if (act_look(&s, &look, err) < 0)
-			return -1;
-		if (!look.exists)
-			return act_gone(&s.guest, err);
-		int r = guest_is_ours(s.pve, &s.guest, look.node, false, a, &config, err);
-		if (r < 0)
-			return -1;
-		if (s.moved && s.dir_fd >= 0)
-			act_save(&s);
-		if (r == 0) /* since the look: it moves, or is removed */
-			fault.reason = PVE_GONE;
-		else if (put_config(&s, res, look.node, config, &fault, err) == 0)
-			return 0;
-		if (fault.reason == PVE_GONE)
-			act_gone(&s.guest, err);
-		/* A lost answer: the same values again, unless they are there by now. */
-		if (fault.reason == PVE_CHANGED || fault.reason == PVE_AMBIGUOUS) {
-			if (tries >= UPDATE_TRIES)
-				return -1;
-			continue;
-		}
-		if (act_again(&s, &act, &look, &fault, tries, end, err) <= 0)
-			return -1;
-	}
+	if (act_configure(&s, &change, pve_now_ms(s.pve) + s.pve->cfg->call_s * UINT64_C(1000),
+		    &fault, err) == 0)
+		return 0;
+	if (fault.reason == PVE_BAD_PARAMETER && !*err->hint)
+		err_hint(err, "a running guest takes only what can be changed at once: what it "
+			      "uses already can't be taken away");
+	return -1;
 }

@@ -450,6 +450,13 @@ Test(lifecycle, what_is_done_after_a_migration_notes_the_node)
 
 /* ---- update ---- */
 
+#define CHANGED                                                                                           \
+	{                                                                                                 \
+		NULL, 500,                                                                                \
+			"{\"data\":null,\"message\":\"detected modified configuration - file changed by " \
+			"other user? Try again.\\n\"}"                                                    \
+	}
+
 static int64_t memory_limit = 256 << 20;
 static struct oci_memory memory = { .limit = &memory_limit };
 static const struct oci_resources resources = { .memory = &memory };
@@ -483,11 +490,22 @@ Test(lifecycle, update_is_one_put_with_the_digest_of_what_it_goes_by)
 
 Test(lifecycle, update_goes_by_the_new_configuration_when_it_was_changed_meanwhile)
 {
-	SCRIPT(LOOK("running"), OURS,
-		{ NULL, 500,
-			"{\"data\":null,\"message\":\"detected modified configuration - file changed "
-			"by other user? Try again.\\n\"}" },
-		LOOK("running"), OURS, { NULL, 200, "{\"data\":null}" });
+	SCRIPT(LOOK("running"), OURS, CHANGED, LOOK("running"), OURS,
+		{ NULL, 200, "{\"data\":null}" });
+	cr_assert_eq(proxmox_update(&rec, dir_fd, &resources, &err), 0, "%s", said());
+	SCRIPT_ENDS();
+}
+
+/* What was waited for doesn't count as a change. */
+Test(lifecycle, update_goes_by_the_new_configuration_after_a_lock)
+{
+#define LOCKED_ONCE                                        \
+	LOOK("running"), OURS,                             \
+		{ NULL, 500,                               \
+			"{\"data\":null,\"message\":\"CT " \
+			"is locked (backup)\\n\"}" }
+	SCRIPT(LOCKED_ONCE, LOCKED_ONCE, LOCKED_ONCE, LOCKED_ONCE, LOCKED_ONCE, LOOK("running"),
+		OURS, CHANGED, LOOK("running"), OURS, { NULL, 200, "{\"data\":null}" });
 	cr_assert_eq(proxmox_update(&rec, dir_fd, &resources, &err), 0, "%s", said());
 	SCRIPT_ENDS();
 }
