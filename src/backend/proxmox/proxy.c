@@ -131,12 +131,21 @@ static enum begun begun_by(
 	return pve_task_is_success(text) ? BEGUN : NOT_BEGUN;
 }
 
-/* Does somebody work on the container, who starts it, say? */
-static bool is_held(const struct proxy *p)
+/* The container's lock, for as long as the fd is open; FD_NONE: somebody works on it, who starts
+ * it, say. */
+static int hold(const struct proxy *p, int how)
 {
 	_close_ int fd = openat(p->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+	return fd >= 0 && flock(fd, how | LOCK_NB) == 0 ? fd_take(&fd) : FD_NONE;
+}
+
+/* Those who look like we do aren't hindered. */
+static bool is_held(const struct proxy *p)
+{
+	_close_ int lock = hold(p, LOCK_SH);
+
+	return lock < 0;
 }
 
 /* It may have ended so soon that no look saw it running: then its start task is there. Under high
@@ -257,13 +266,10 @@ static bool folder_is_gone(const struct proxy *p)
 static void note_end(const struct proxy *p)
 {
 	const struct timespec pause = { .tv_nsec = HELD_MS * 1000000L };
-	_close_ int lock = openat(p->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_close_ int lock = FD_NONE;
 
-	for (int i = 0; !p->holds && lock >= 0 && i < HELD_TRIES; i++) {
-		if (flock(lock, LOCK_EX | LOCK_NB) == 0)
-			break;
+	for (int i = 0; !p->holds && i < HELD_TRIES && (lock = hold(p, LOCK_EX)) < 0; i++)
 		nanosleep(&pause, NULL);
-	}
 	fd_close(openat(p->dir, CTR_PROXY_ENDED, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
 }
 
@@ -293,9 +299,9 @@ static bool has_lasted(const struct proxy *p)
  * has just been done, is waited for. */
 static void end_unless_started(struct proxy *p)
 {
-	_close_ int lock = openat(p->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_close_ int lock = hold(p, LOCK_EX);
 
-	if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) < 0 || look(p) != SEEN_STOPPED || p->ran)
+	if (lock < 0 || look(p) != SEEN_STOPPED || p->ran)
 		return;
 	p->holds = true;
 	end(p, 128 + p->first_signal);
