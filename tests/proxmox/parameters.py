@@ -135,7 +135,10 @@ def name_servers_and_domains_reach_the_guest(box):
 
 
 def memory_below_what_a_guest_needs_is_raised_with_a_warning(box):
-    made = box.try_guest(resources={'memory_limit_in_bytes': 4 << 20}).ok()
+    wanted = {'memory_limit_in_bytes': 4 << 20}
+    shown = box.call('explain', write(box, box.guest_request(resources=wanted), 'little.json')).ok()
+    same(1, shown.err.count('a guest needs 16 MiB of memory at least'), shown.err)
+    made = box.try_guest(resources=wanted).ok()
     id = json.loads(made.out)['containerId']
     same(1, made.err.count('a guest needs 16 MiB of memory at least'), made.err)
     same('16', box.guest(id)['config']['memory'])

@@ -363,6 +363,7 @@ static int begin(struct explaining *x, struct err *err)
 	ctr_faults_done(&own);
 	if (r < 0)
 		return -1;
+	params_note_memory(x->wish.memory_bytes);
 	x->wish.who.created = arena_strdup(x->a, proc_now(now));
 	if (!x->wish.who.created)
 		return err_nomem(err);
